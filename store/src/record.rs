@@ -1,0 +1,194 @@
+//! What the tables hold, as the rest of the workspace sees it.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use garth_subscription::calendar::Months;
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::journal::{EntryId, JournalEntry};
+use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Subscriber, UserName};
+use garth_subscription::text::PaymentId;
+use garth_subscription::{Facts, Money, Timestamp};
+use uuid::Uuid;
+
+/// A subscription: who it belongs to and what is known of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Subscription {
+    /// How the network and people recognise it.
+    pub subscriber: Subscriber,
+    /// What the rules decide by.
+    pub facts: Facts,
+}
+
+/// A journal entry in its place in the chain (LEDGER section 3).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ChainedEntry {
+    /// Counts from 1, without gaps, on this edge and epoch.
+    pub sequence: u64,
+    /// SHA-256 of the entry before; zeros for the first.
+    pub previous_hash: [u8; 32],
+    /// SHA-256 over epoch, sequence, previous hash and body.
+    pub hash: [u8; 32],
+    /// What happened.
+    pub entry: JournalEntry,
+}
+
+/// Names a session: the NAS's configured name and its Acct-Session-Id (RFC 2866 section 5.5).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SessionKey {
+    /// The NAS, by its name in the configuration.
+    pub nas: Box<str>,
+    /// As the NAS sent it, 1 to 253 octets.
+    pub acct_session_id: Box<[u8]>,
+}
+
+/// A session, live or closed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Session {
+    /// Which one.
+    pub key: SessionKey,
+    /// Whose, where Class or User-Name told.
+    pub subscription: Option<SubscriptionId>,
+    /// As the NAS sent it.
+    pub user_name: Option<UserName>,
+    /// The subscriber's IPv4 address.
+    pub framed_ipv4: Option<Ipv4Addr>,
+    /// The subscriber's link prefix (RFC 3162).
+    pub framed_ipv6: Option<Ipv6Prefix>,
+    /// The subscriber's delegated prefix (RFC 4818).
+    pub delegated_ipv6: Option<Ipv6Prefix>,
+    /// The subscriber's equipment, if Calling-Station-Id was a MAC address.
+    pub mac: Option<MacAddress>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The last record's arrival.
+    pub updated_at: Timestamp,
+    /// When it ended; live if `None`.
+    pub stopped_at: Option<Timestamp>,
+    /// Why it ended (RFC 2866 section 5.10), or how it was closed.
+    pub terminate_cause: Option<u32>,
+    /// The subscriber's upload in octets; never decreases.
+    pub input_octets: u64,
+    /// The subscriber's download in octets; never decreases.
+    pub output_octets: u64,
+    /// In seconds, as the NAS counts; never decreases.
+    pub session_time: u32,
+}
+
+/// What an accounting record says (RFC 2866 section 5.1).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum AccountingStatus {
+    /// A session begins.
+    Start,
+    /// A session goes on.
+    InterimUpdate,
+    /// A session ends.
+    Stop,
+    /// The NAS starts: none of its sessions lives any more.
+    AccountingOn,
+    /// The NAS stops: none of its sessions lives any more.
+    AccountingOff,
+}
+
+/// One accounting record to be kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountingRecord {
+    /// What it says.
+    pub status: AccountingStatus,
+    /// Of which session; for On and Off only the NAS counts and the id may be empty.
+    pub key: SessionKey,
+    /// The subscription, if the record carried our Class.
+    pub class: Option<SubscriptionId>,
+    /// User-Name.
+    pub user_name: Option<UserName>,
+    /// Calling-Station-Id, if it is a MAC address.
+    pub mac: Option<MacAddress>,
+    /// Framed-IP-Address.
+    pub framed_ipv4: Option<Ipv4Addr>,
+    /// Framed-IPv6-Prefix.
+    pub framed_ipv6: Option<Ipv6Prefix>,
+    /// Delegated-IPv6-Prefix.
+    pub delegated_ipv6: Option<Ipv6Prefix>,
+    /// Upload, Gigawords joined.
+    pub input_octets: u64,
+    /// Download, Gigawords joined.
+    pub output_octets: u64,
+    /// Acct-Session-Time in seconds.
+    pub session_time: u32,
+    /// Acct-Terminate-Cause.
+    pub terminate_cause: Option<u32>,
+    /// Seconds the NAS has held the record back (Acct-Delay-Time).
+    pub delay_seconds: u32,
+}
+
+/// Names a checkout: random, so that it cannot be guessed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CheckoutId(pub Uuid);
+
+/// An offer that a subscriber went to the gateway with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Checkout {
+    /// Which one.
+    pub id: CheckoutId,
+    /// Whose.
+    pub subscription: SubscriptionId,
+    /// What it buys.
+    pub months: Months,
+    /// What it costs after credit; what the gateway is to take.
+    pub total: Money,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// The gateway's own name for it, once it answered.
+    pub gateway_session: Option<Box<str>>,
+    /// How it stands.
+    pub state: CheckoutState,
+}
+
+/// How a checkout stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CheckoutState {
+    /// Not paid yet.
+    Open,
+    /// Paid; the first payment used the offer.
+    Paid {
+        /// By which payment.
+        payment: PaymentId,
+        /// The entry it made.
+        entry: EntryId,
+        /// When the payment was confirmed here.
+        confirmed_at: Timestamp,
+    },
+    /// The gateway will take no money for it any more.
+    Expired,
+}
+
+/// A payment and the one effect it had (E4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Payment {
+    /// Which one.
+    pub id: PaymentId,
+    /// For which subscription.
+    pub subscription: SubscriptionId,
+    /// How much.
+    pub amount: Money,
+    /// The entry it made.
+    pub entry: EntryId,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+}
+
+/// A source address as RADIUS or a static assignment ties it to a subscription.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Address {
+    /// One IPv4 address.
+    V4(Ipv4Addr),
+    /// One IPv6 prefix.
+    V6(Ipv6Prefix),
+}
+
+impl Address {
+    /// The prefix that covers just `address`.
+    #[must_use]
+    pub fn host_v6(address: Ipv6Addr) -> Self {
+        Self::V6(Ipv6Prefix::new(address, 128).expect("a /128 has no host bits"))
+    }
+}

@@ -1,0 +1,5 @@
+//! The handle that everyone holds.
+/// O
+pub struct Options {}
+/// S
+pub struct Store {}
