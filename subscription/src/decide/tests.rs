@@ -7,7 +7,6 @@ use crate::plan::{Catalogue, Plan, PlanKind, PriceLine};
 use crate::policy::Policy;
 use crate::quote;
 use crate::standing::Access;
-use crate::text::PlanId;
 use crate::time::Span;
 use uuid::Uuid;
 
