@@ -17,6 +17,7 @@ use garth_subscription::standing::StandingFacts;
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Password, UserName};
 use garth_subscription::text::PlanId;
 
+use crate::chain;
 use crate::record::{Address, Session, Subscription};
 
 /// What the network needs to know of one subscription.
@@ -467,7 +468,10 @@ impl Index {
             let named = name.map(|name| self.by_user_name(name, |found| found.id));
             let at_mac = entry.mac.map(|mac| self.by_mac(mac, |found| found.id));
             let rates = (entry.down_kbps(), entry.up_kbps());
-            let password = entry.password.as_ref().map(Password::expose);
+            let password = entry
+                .password
+                .as_ref()
+                .map(|p| chain::digest(p.expose().as_bytes()));
             format!("{entry:?} {rates:?} {password:?} {named:?} {at_mac:?}")
         };
         let mut entries: Vec<_> = self.by_id.pin().values().map(|e| describe(e)).collect();

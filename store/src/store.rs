@@ -215,8 +215,7 @@ impl Store {
 
     /// Puts another policy in place; it holds from the next commit on.
     pub fn set_policy(&self, policy: Policy) {
-        let policy = &policy;
-        self.shared().rules.rcu(|rules| Rules {
+        self.shared().rules.rcu(move |rules| Rules {
             policy: policy.clone(),
             catalogue: rules.catalogue.clone(),
         });

@@ -93,7 +93,7 @@ impl Batch<'_> {
             command_id: None,
             digest,
         };
-        let committed = self.carry_out(stored, asked)?;
+        let committed = self.carry_out(stored, &asked)?;
         if is_open {
             checkout.state = CheckoutState::Paid {
                 payment: request.payment,

@@ -109,7 +109,7 @@ impl Batch<'_> {
         let stored = self.load(request.subscription)?.ok_or(Refusal::Unknown)?;
         self.carry_out(
             stored,
-            Asked {
+            &Asked {
                 order: request.order.clone(),
                 command_id: request.command_id.clone(),
                 digest,
@@ -121,7 +121,7 @@ impl Batch<'_> {
     pub(super) fn carry_out(
         &mut self,
         stored: StoredSubscription,
-        asked: Asked,
+        asked: &Asked,
     ) -> Result<Committed, Stop> {
         let facts = &stored.subscription.facts;
         let Staged { due, decision } = stage(facts, &asked.order, self.now, &self.rules)?;
@@ -135,7 +135,7 @@ impl Batch<'_> {
             facts: decision.facts.clone(),
         };
         self.put(subscription, stored.boundary)?;
-        self.remember(&asked, &decision, entry)?;
+        self.remember(asked, &decision, entry)?;
         Ok(Committed {
             decision,
             entry,
