@@ -4,5 +4,8 @@
 
 mod accounting;
 mod commands;
+mod disk;
+mod faults;
 mod opening;
+mod properties;
 mod world;
