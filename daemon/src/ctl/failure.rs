@@ -114,7 +114,7 @@ impl Failure {
 }
 
 /// One line on standard error, without the control characters that text from elsewhere may hold.
-pub(super) fn warn(text: impl ToString) {
+pub(super) fn warn(text: &(impl ToString + ?Sized)) {
     let line = output_line(&text.to_string());
     // There is nowhere else to complain to.
     drop(writeln!(io::stderr().lock(), "{line}"));

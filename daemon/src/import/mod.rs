@@ -366,11 +366,11 @@ fn text<T: ToString>(value: Option<T>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
-fn wrong(key: &'static str, value: &str, why: impl ToString) -> LineError {
+fn wrong(key: &'static str, value: &str, why: impl std::fmt::Display) -> LineError {
     LineError::Value {
         key,
         value: value.chars().take(SHOWN_MAX).collect(),
-        why: why.to_string(),
+        why: format!("{why}"),
     }
 }
 
