@@ -140,3 +140,13 @@ fn a_csv_record_must_fit_its_header() {
         InitialHold::Pause { until: None }
     ));
 }
+
+#[test]
+fn ids_made_within_one_millisecond_keep_their_order() {
+    let now = context().now;
+    let ids: Vec<_> = (0..1_000).map(|_| new_id(now)).collect();
+    assert!(ids.is_sorted());
+    assert_eq!(ids[0].0.get_version_num(), 7);
+    let (seconds, nanos) = ids[0].0.get_timestamp().unwrap().to_unix();
+    assert_eq!((seconds, nanos), (1_795_262_400, 0));
+}

@@ -1,5 +1,10 @@
 //! `garthctl` as a program, over a real socket, against a real store.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on may say so by a panic"
+)]
+
 mod world;
 
 use serde_json::json;
