@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use garth_store::record::Session;
+use garth_store::record::{AccountingRecord, AccountingStatus, Session, SessionKey};
 use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
@@ -353,4 +353,79 @@ async fn a_socket_that_nobody_serves_is_replaced_and_nothing_else_is() {
     let kept = bind(&file).unwrap_err();
     assert_eq!(kept.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read(&file).unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn the_live_sessions_of_a_subscription_are_listed_and_ended_at_the_nas() {
+    let api = Api::with_plan_and_subscriber().await;
+    let key = SessionKey {
+        nas: "pppoe-1".into(),
+        acct_session_id: Box::from(&b"\xff7"[..]),
+    };
+    let record = AccountingRecord {
+        status: AccountingStatus::Start,
+        key,
+        class: None,
+        user_name: "a/b".parse().ok(),
+        mac: None,
+        framed_ipv4: "10.64.0.7".parse().ok(),
+        framed_ipv6: None,
+        delegated_ipv6: None,
+        input_octets: 0,
+        output_octets: 0,
+        session_time: 0,
+        terminate_cause: None,
+        delay_seconds: 0,
+    };
+    let store = api.admin.store.clone();
+    tokio::task::spawn_blocking(move || store.account(vec![record]))
+        .await
+        .unwrap()
+        .unwrap();
+    let uri = "/v1/sessions?subscription=a/b";
+    let (_, listed) = api.operate("GET", uri, json!(null)).await;
+    assert_eq!(listed[0]["acct_session_id"], "0xff37");
+    assert_eq!(listed[0]["framed_ipv4"], "10.64.0.7");
+    let (_, document) = api.operate("GET", "/openapi.json", json!(null)).await;
+    let schema = json!({"$ref": "#/components/schemas/Sessions"});
+    agrees(&listed, &schema, &document, uri);
+    let uri = "/v1/sessions/disconnect";
+    let by_name = json!({"subscription": "a/b"});
+    let (_, ended) = api.operate("POST", uri, by_name.clone()).await;
+    let expected =
+        json!([{"nas": "pppoe-1", "acct_session_id": "0xff37", "result": "acknowledged"}]);
+    assert_eq!(ended, expected);
+    let dry = format!("{uri}?dry_run=true");
+    let (_, tried) = api.operate("POST", &dry, by_name).await;
+    assert_eq!(tried[0]["result"], "dry_run");
+    let by_key = json!({"nas": "pppoe-1", "acct_session_id": "0xff37"});
+    assert_eq!(api.operate("POST", uri, by_key).await.1, expected);
+    let other = json!({"nas": "pppoe-1", "acct_session_id": "0xff38"});
+    assert_eq!(api.operate("POST", uri, other).await.0, 404);
+    assert_eq!(
+        api.operate("POST", uri, json!({"nas": "pppoe-1"})).await.0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn one_user_has_a_bounded_number_of_connections() {
+    use tokio::io::AsyncReadExt;
+
+    let api = Api::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let listener = bind(&path).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(serve(Arc::clone(&api.admin), listener, async {
+        stopped.await.ok();
+    }));
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS_PER_USER_MAX {
+        open.push(UnixStream::connect(&path).await.unwrap());
+    }
+    let mut surplus = UnixStream::connect(&path).await.unwrap();
+    assert_eq!(surplus.read(&mut [0]).await.unwrap(), 0, "closed at once");
+    stop.send(()).unwrap();
+    server.await.unwrap();
 }
