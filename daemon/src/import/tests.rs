@@ -19,7 +19,7 @@ fn read(line: &str) -> Result<NewSubscription, LineError> {
 }
 
 fn refused(line: &str) -> String {
-    read(line).err().expect("a fault").to_string()
+    read(line).expect_err("a fault").to_string()
 }
 
 #[test]
