@@ -1,1 +1,24 @@
-//! Garth.
+//! RADIUS for Garth: octets in, a verdict and octets out.
+//!
+//! Sans-IO: no socket, no clock, no randomness, no logging. Time is a parameter
+//! ([`UnixSeconds`]), who may connect is asked through a trait,
+//! and what is refused is returned as a reason to be counted by the caller.
+//! In the steady state no packet costs an allocation.
+//!
+//! Where to start: a server joins everything; [`packet`] and [`crypto`]
+//! know the octets; `dialect` knows what each kind of NAS wants to read.
+//!
+//! Not here: who has paid (`subscription`), what is durable (`store`), sockets,
+//! retransmission timers and metrics export (`daemon`).
+
+pub mod attribute;
+pub mod code;
+pub mod crypto;
+pub mod packet;
+
+/// Seconds since 1970-01-01T00:00:00Z, as the caller's clock says.
+///
+/// The duplicate cache measures age with it. A step of the clock in either
+/// direction at worst makes a retransmission be handled as a new request.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct UnixSeconds(pub u64);
