@@ -7,7 +7,7 @@
 //!
 //! - [`ruleset`] turns the settings into the text of the table (pure);
 //! - [`Wanted`] is the set of walled prefixes, nested ones included (pure);
-//! - [`reconcile`] compares wanted and actual (pure);
+//! - [`reconcile()`] compares wanted and actual (pure);
 //! - [`Garden`] is the edge: it builds the table, changes its sets, deletes conntrack entries;
 //! - [`Allow`] opens destinations for a while, for the garden's DNS resolver.
 //!

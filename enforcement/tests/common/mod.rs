@@ -71,6 +71,11 @@ impl Lab {
         for place in ["home", "router", "net"] {
             ip(&["netns", "add", &lab.place(place)]);
             lab.ip(place, "link set lo up");
+            // Detecting duplicates of link-local addresses would delay the first IPv6 packets by two seconds.
+            lab.run(
+                place,
+                &["sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0"],
+            );
         }
         lab.wire("home", "lan0", "router", "lan0");
         lab.wire("net", "net0", "router", "wan0");
