@@ -41,7 +41,8 @@ pub(crate) const ALLOW_ADDRESSES_MAX: usize = 16_384;
 const REJECTS_PER_SECOND: u32 = 2_000;
 /// Echo requests per second answered to the whole garden.
 const ECHOES_PER_SECOND: u32 = 200;
-/// Name queries per second of the whole garden, to bound tunnels and floods.
+/// Packets of name queries per second of the whole garden, to bound tunnels and floods. Every limit is
+/// given its burst: the kernel's default of 5 packets would reset ordinary TCP handshakes.
 const QUERIES_PER_SECOND: u32 = 5_000;
 /// IFNAMSIZ of the kernel without the closing zero.
 const INTERFACE_NAME_MAX: usize = 15;
@@ -210,7 +211,7 @@ impl Ruleset {
         if self.dns_port.is_none() {
             writeln!(
                 out,
-                "\t\tmeta l4proto {{ tcp, udp }} th dport 53 limit rate {QUERIES_PER_SECOND}/second accept"
+                "\t\tmeta l4proto {{ tcp, udp }} th dport 53 limit rate {QUERIES_PER_SECOND}/second burst {QUERIES_PER_SECOND} packets accept"
             )?;
         }
         // Path MTU discovery of the allowed connections.
@@ -268,17 +269,17 @@ impl Ruleset {
         let resolver = self.dns_port.unwrap_or(53);
         writeln!(
             out,
-            "\t\tmeta l4proto {{ tcp, udp }} th dport {resolver} limit rate {QUERIES_PER_SECOND}/second accept"
+            "\t\tmeta l4proto {{ tcp, udp }} th dport {resolver} limit rate {QUERIES_PER_SECOND}/second burst {QUERIES_PER_SECOND} packets accept"
         )?;
         // Renewals of a lease come from the leased address.
         writeln!(out, "\t\tudp dport {{ 67, 547 }} accept")?;
         writeln!(
             out,
-            "\t\ticmp type echo-request limit rate {ECHOES_PER_SECOND}/second accept"
+            "\t\ticmp type echo-request limit rate {ECHOES_PER_SECOND}/second burst {ECHOES_PER_SECOND} packets accept"
         )?;
         writeln!(
             out,
-            "\t\ticmpv6 type echo-request limit rate {ECHOES_PER_SECOND}/second accept"
+            "\t\ticmpv6 type echo-request limit rate {ECHOES_PER_SECOND}/second burst {ECHOES_PER_SECOND} packets accept"
         )?;
         writeln!(
             out,
