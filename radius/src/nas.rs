@@ -223,7 +223,7 @@ pub struct NasTable {
     v6: Ranges,
 }
 
-/// Disjoint ranges in order: each begins at its number and ends before the next.
+/// Ranges in order: each begins at its number and ends before the next; an empty one never counts.
 #[derive(Debug, Default)]
 struct Ranges(Vec<(u128, Option<usize>)>);
 
@@ -331,8 +331,7 @@ impl Ranges {
     }
 
     fn push(&mut self, begin: u128, index: Option<usize>) {
-        // The later of two that begin together is the inner one, or what follows a prefix that ended.
-        self.0.pop_if(|(last, _)| *last == begin);
+        // Of several that begin together the last counts: the inner one, or what follows those that ended.
         self.0.push((begin, index));
     }
 

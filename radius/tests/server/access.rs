@@ -100,6 +100,18 @@ fn n9_suspended_subscriber_is_accepted_into_the_garden() {
 }
 
 #[test]
+fn n8_boundary_that_is_now_is_not_an_endless_session() {
+    let mut server = server(Require);
+    for (n, name) in [(1, &b"zoe"[..]), (2, b"zara")] {
+        let (_, reply) = Ask::user(name)
+            .again(n)
+            .pap(b"due now")
+            .ask(&mut server, &Book::default());
+        assert!(dump(&reply).contains(&"27=0x00000001".to_owned()));
+    }
+}
+
+#[test]
 fn n9_generic_garden_is_a_filter_and_wispr_rates() {
     let mut server = Server::new(
         settings(nas(Require, Dialect::generic()), Unknown::Reject),

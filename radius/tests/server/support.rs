@@ -59,7 +59,7 @@ pub(crate) fn server(policy: MessageAuthenticatorPolicy) -> Server {
     )
 }
 
-/// alice is active, sue suspended, tom terminated; emil has an empty password on file and
+/// alice is active, sue suspended, tom terminated; zoe and zara are at a boundary; emil has an empty password on file and
 /// cally none; nemo and flopsy are those of RFC 2865; 02:00:00:00:00:07 is a call-check.
 #[derive(Default)]
 pub(crate) struct Book {
@@ -76,6 +76,8 @@ impl Directory for Book {
             Identity::UserName(b"sue") => (password(b"in debt"), Access::Garden),
             Identity::UserName(b"tom") => (password(b"gone"), Access::Reject),
             Identity::UserName(b"nemo" | b"flopsy") => (password(b"arctangent"), Access::Full),
+            Identity::UserName(b"zoe") => (password(b"due now"), Access::Full),
+            Identity::UserName(b"zara") => (password(b"due now"), Access::Garden),
             Identity::UserName(b"emil") => (password(b""), Access::Full),
             Identity::UserName(b"cally") => (Credential::CallCheck, Access::Full),
             Identity::UserName(b"020000000009") => (password(b"020000000009"), Access::Full),
@@ -88,7 +90,10 @@ impl Directory for Book {
             access,
             down_kbps: 100_000,
             up_kbps: 20_000,
-            session_timeout_seconds: Some(86_400),
+            session_timeout_seconds: match identity {
+                Identity::UserName(b"zoe" | b"zara") => Some(0),
+                Identity::UserName(_) | Identity::Mac(_) => Some(86_400),
+            },
             interim_seconds: 300,
             framed_ipv4: Some([10, 64, 0, 7].into()),
             delegated_ipv6: Some(("2001:db8:7::".parse().unwrap(), 48)),
