@@ -1,4 +1,4 @@
-// One loader for every user of the wire vectors. Included by path: no crate of its own.
+//! One loader for every user of the wire vectors. Included by path: no crate of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
