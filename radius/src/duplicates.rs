@@ -463,7 +463,7 @@ mod tests {
         Some(buffer[..len].to_vec())
     }
 
-    /// Every block is in exactly one place, and the lanes' sums are right.
+    /// Every block is in exactly one place, every entry in its list, and the lanes' sums are right.
     fn check(cache: &Duplicates) {
         let mut seen = vec![false; BLOCKS_MAX];
         let mut mark = |mut block: Option<usize>| {
@@ -484,6 +484,26 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|seen| *seen));
+        let mut listed = 0;
+        for lane in &cache.lanes {
+            for (list, state) in [
+                (lane.answered, State::Answered),
+                (lane.pending, State::Pending),
+            ] {
+                let mut newest = None;
+                let mut next = list.oldest;
+                while let Some(at) = next {
+                    let entry = &cache.entries[at];
+                    assert_eq!((entry.state, entry.older), (state, newest));
+                    listed += 1;
+                    newest = next;
+                    next = entry.newer;
+                }
+                assert_eq!(list.newest, newest);
+            }
+        }
+        let used = |entry: &&Entry| entry.state != State::Free;
+        assert_eq!(listed, cache.entries.iter().filter(used).count());
         assert!(lanes.iter().eq(cache.lanes.iter().map(|lane| &lane.blocks)));
     }
 

@@ -428,6 +428,20 @@ mod tests {
     }
 
     #[test]
+    fn answer_without_message_authenticator_still_needs_the_secret() {
+        let mut buffer = [0; PACKET_LEN_MAX];
+        let sent = disconnect(&mut buffer);
+        let bare = |key| {
+            let mut reply = [0; 64];
+            let encoder = Encoder::new(&mut reply, Code::DISCONNECT_ACK, 9).unwrap();
+            let len = finish_response(encoder, &sent.authenticator, &secret(key));
+            sent.answer(&reply[..len], &secret("s"))
+        };
+        assert_eq!(bare("s"), Ok(Answer::Ack));
+        assert_eq!(bare("t"), Err(AnswerError::Unverified));
+    }
+
+    #[test]
     fn answer_with_a_wrong_message_authenticator_is_refused() {
         let mut buffer = [0; PACKET_LEN_MAX];
         let sent = disconnect(&mut buffer);

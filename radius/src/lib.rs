@@ -23,7 +23,7 @@ pub mod dynamic;
 mod mac;
 pub mod nas;
 pub mod packet;
-pub mod reason;
+mod reason;
 mod request;
 pub mod server;
 

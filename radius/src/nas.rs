@@ -4,6 +4,7 @@
 //!
 //! Not here: reading the configuration file (`daemon`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -60,7 +61,7 @@ pub enum NasError {
 }
 
 /// An IPv4 or IPv6 prefix without host bits. IPv4-mapped IPv6 is kept as IPv4.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Prefix {
     address: IpAddr,
     length: u8,
@@ -223,7 +224,7 @@ pub struct NasTable {
     v6: Ranges,
 }
 
-/// Disjoint ranges in order: each begins at its number and ends before the next.
+/// Ranges in order: each begins at its number and ends before the next; an empty one never counts.
 #[derive(Debug, Default)]
 struct Ranges(Vec<(u128, Option<usize>)>);
 
@@ -271,13 +272,11 @@ impl NasTable {
 
     /// Keeps what `auto` entries have learned when a table replaces `old`.
     pub(crate) fn inherit(&self, old: &Self) {
+        let now: BTreeMap<Prefix, &Arc<Nas>> =
+            self.nas.iter().map(|nas| (nas.prefix, nas)).collect();
         for before in &old.nas {
-            if !before.proven.load(Ordering::Relaxed) {
-                continue;
-            }
-            let address = before.prefix.address;
-            if let Some((_, after)) = self.find(address)
-                && after.prefix == before.prefix
+            if before.proven.load(Ordering::Relaxed)
+                && let Some(after) = now.get(&before.prefix)
                 && after.secret.same(&before.secret)
             {
                 after.prove_message_authenticator();
@@ -331,8 +330,7 @@ impl Ranges {
     }
 
     fn push(&mut self, begin: u128, index: Option<usize>) {
-        // The later of two that begin together is the inner one, or what follows a prefix that ended.
-        self.0.pop_if(|(last, _)| *last == begin);
+        // Of several that begin together the last counts: the inner one, or what follows those that ended.
         self.0.push((begin, index));
     }
 
@@ -407,6 +405,23 @@ mod tests {
     fn mapped_prefix_is_the_ipv4_prefix() {
         let table = NasTable::new(vec![nas("a", "::ffff:192.0.2.0/120")]).unwrap();
         assert_eq!(found(&table, "192.0.2.9").as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn what_auto_learned_is_kept_per_prefix() {
+        let table =
+            || NasTable::new(vec![nas("wide", "10.0.0.0/8"), nas("inner", "10.0.0.0/16")]).unwrap();
+        let proven = |table: &NasTable| -> Vec<bool> {
+            table
+                .iter()
+                .map(|nas| nas.proven.load(Ordering::Relaxed))
+                .collect()
+        };
+        let old = table();
+        old.nas[0].prove_message_authenticator();
+        let new = table();
+        new.inherit(&old);
+        assert_eq!(proven(&new), [true, false]);
     }
 
     #[test]

@@ -409,7 +409,13 @@ mod tests {
         }
         let mut long = vec![0; 5000];
         long[2..4].copy_from_slice(&4097_u16.to_be_bytes());
-        assert!(Packet::decode(&long).is_err());
+        assert_eq!(
+            Packet::decode(&long).unwrap_err(),
+            DecodeError::BadLength {
+                length: 4097,
+                received: 5000
+            }
+        );
     }
 
     #[test]
