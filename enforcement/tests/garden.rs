@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use common::{
@@ -37,6 +37,31 @@ fn http_of_the_walled_reaches_the_portal_whatever_its_destination() {
     // Allowed destinations are open on 443 only.
     lab.allow().admit(&[address(INTERNET4)], DEADLINE).unwrap();
     assert_eq!(lab.who(SUBSCRIBER4, INTERNET4, 80).as_deref(), Ok("portal"));
+}
+
+#[test]
+fn ipv6_http_reaches_the_portal_where_the_router_has_only_a_link_local_address() {
+    // As on PPP interfaces, where nobody numbers the link.
+    let lab = Lab::new();
+    lab.serve("router", 8080, "portal");
+    let _garden = lab.garden(&BOTH);
+    lab.ip("router", "-6 address del 2001:db8:64::1/64 dev lan0");
+    lab.ip("router", "-6 route add 2001:db8:64::/64 dev lan0");
+    let shown = lab.run(
+        "router",
+        &[
+            "ip", "-6", "-o", "address", "show", "dev", "lan0", "scope", "link",
+        ],
+    );
+    let gateway = shown
+        .split_whitespace()
+        .find_map(|word| word.strip_suffix("/64"))
+        .unwrap();
+    lab.ip(
+        "home",
+        &format!("-6 route replace default via {gateway} dev lan0"),
+    );
+    assert_eq!(lab.who(SUBSCRIBER6, INTERNET6, 80).as_deref(), Ok("portal"));
 }
 
 #[test]
@@ -179,6 +204,38 @@ fn an_established_connection_ends_at_both_sides_with_the_suspension() {
             Err(ErrorKind::ConnectionReset)
         );
         assert_eq!(lab.tracked(source), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_datagram_flow_ends_at_both_sides_with_the_suspension() {
+    let lab = Lab::new();
+    let mut garden = lab.garden(&[]);
+    let refusals = [ErrorKind::HostUnreachable, ErrorKind::PermissionDenied];
+    for ((source, to), refusal) in PAIRS.into_iter().zip(refusals) {
+        let bind = |place: &str, at: &str, port: u16| {
+            let socket = lab
+                .at(place, || UdpSocket::bind((address(at), port)))
+                .unwrap();
+            socket.set_read_timeout(Some(DEADLINE)).unwrap();
+            socket
+        };
+        let (home, net) = (bind("home", source, 4_433), bind("net", to, 443));
+        home.connect((address(to), 443)).unwrap();
+        // Towards the subscriber without translation, as to a server at home.
+        net.connect((address(source), 4_433)).unwrap();
+        net.send(b"in").unwrap();
+        assert_eq!(home.recv(&mut [0; 8]).unwrap(), 2);
+        home.send(b"out").unwrap();
+        assert_eq!(net.recv(&mut [0; 8]).unwrap(), 3);
+        lab.apply(&mut garden, &[source], &[]);
+        for socket in [&home, &net] {
+            socket.send(b"on").unwrap();
+            assert_eq!(
+                socket.recv(&mut [0; 8]).map_err(|error| error.kind()),
+                Err(refusal)
+            );
+        }
     }
 }
 
