@@ -1,17 +1,19 @@
 //! Deleting a subscriber's conntrack entries (`linux/netfilter/nfnetlink_conntrack.h`).
 //!
 //! An entry is a subscriber's when it began the flow (source of the original tuple) or was the one
-//! reached (source of the reply tuple); both hold through address translation. For a few single
-//! addresses the kernel is given the address and deletes by itself, two messages each (Linux 5.8). For more,
-//! for wider prefixes and for older kernels, the entries are listed once and the matching ones deleted one by
-//! one, by identity, so that a newer flow with the same tuple survives.
+//! reached (source of the reply tuple); both hold through address translation. For a few IPv4
+//! addresses the kernel is given the address and deletes by itself, two messages each (Linux 5.8).
+//! Otherwise the entries are listed once and the matching ones deleted one by one, by identity, so that a
+//! newer flow with the same tuple survives: for many addresses, for wider prefixes, for older kernels, and
+//! for IPv6 always, because the kernel's filter compares IPv6 addresses the wrong way round and deletes
+//! the entries of everybody else (seen on Linux 6.18).
 //!
 //! Not here: when to delete (`garden`, on both transitions).
 
 use nix::errno::Errno;
 
 use crate::netlink::Socket;
-use crate::netlink::message::{Attributes, Writer};
+use crate::netlink::message::Attributes;
 use crate::netlink::tables::Range;
 use crate::prefix::{Family, Prefix};
 
@@ -36,14 +38,14 @@ const NESTED: u16 = 1 << 15;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// Up to this many addresses are deleted by filter. The kernel walks its whole table for each message, so
+/// Up to this many IPv4 addresses are deleted by filter. The kernel walks its whole table for each message, so
 /// that more of them cost more than one listing.
 const FILTERED_MAX: usize = 8;
 
 /// How entries were deleted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Flushed {
-    /// Addresses whose entries the kernel deleted by filter; it does not say how many they were.
+    /// IPv4 addresses whose entries the kernel deleted by filter; it does not say how many they were.
     pub filtered: usize,
     /// Entries found in a listing and deleted.
     pub listed: usize,
@@ -67,29 +69,27 @@ impl Conntrack {
     /// Deletes every entry of `prefixes`.
     pub(crate) fn flush(&mut self, prefixes: &[Prefix]) -> Result<Flushed, Errno> {
         let mut flushed = Flushed::default();
-        if prefixes.is_empty() {
-            return Ok(flushed);
-        }
-        if prefixes.len() <= FILTERED_MAX && prefixes.iter().all(Prefix::is_host) {
-            match prefixes
-                .iter()
-                .try_for_each(|prefix| self.by_filter(*prefix))
-            {
-                Ok(()) => {
-                    flushed.filtered = prefixes.len();
-                    return Ok(flushed);
-                }
+        let (hosts, mut listed): (Vec<Prefix>, Vec<Prefix>) = prefixes
+            .iter()
+            .partition(|prefix| prefix.is_ipv4() && prefix.is_host());
+        if hosts.len() > FILTERED_MAX {
+            listed.extend(hosts);
+        } else {
+            match hosts.iter().try_for_each(|prefix| self.by_filter(*prefix)) {
+                Ok(()) => flushed.filtered = hosts.len(),
                 // Kernels before 5.8 do not know the filter.
-                Err(Errno::EINVAL | Errno::EOPNOTSUPP) => (),
+                Err(Errno::EINVAL | Errno::EOPNOTSUPP) => listed.extend(hosts),
                 Err(other) => return Err(other),
             }
         }
-        flushed.listed = self.by_listing(prefixes)?;
+        flushed.listed = self.by_listing(&listed)?;
         Ok(flushed)
     }
 
     /// Both messages name a tuple, so a kernel that does not know the filter refuses the incomplete
     /// tuple; it cannot mistake the message for “delete everything”.
+    ///
+    /// For IPv4 alone: see the head of this module.
     fn by_filter(&mut self, prefix: Prefix) -> Result<(), Errno> {
         for (tuple, flags) in [
             (TUPLE_ORIGINAL, FILTER_ORIGINAL),
@@ -100,7 +100,9 @@ impl Conntrack {
                 .request(DELETE, number(prefix.family()), |writer| {
                     let nest = writer.nest(tuple);
                     let ip = writer.nest(TUPLE_IP);
-                    put_source(writer, prefix);
+                    let address =
+                        u32::try_from(prefix.first()).expect("an IPv4 prefix holds 32 bits");
+                    writer.put(SOURCE_V4, &address.to_be_bytes());
                     writer.end(ip);
                     writer.end(nest);
                     let filter = writer.nest(FILTER);
@@ -193,13 +195,6 @@ fn merged(family: Family, prefixes: &[Prefix]) -> Vec<Range> {
     ranges
 }
 
-fn put_source(writer: &mut Writer, prefix: Prefix) {
-    match prefix.address() {
-        std::net::IpAddr::V4(address) => writer.put(SOURCE_V4, &address.octets()),
-        std::net::IpAddr::V6(address) => writer.put(SOURCE_V6, &address.octets()),
-    }
-}
-
 fn number(family: Family) -> u8 {
     match family {
         Family::V4 => AF_INET,
@@ -210,6 +205,7 @@ fn number(family: Family) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::message::Writer;
 
     #[test]
     fn an_inner_prefix_is_merged_into_the_outer_one() {

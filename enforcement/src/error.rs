@@ -136,3 +136,31 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_capability_is_named_whatever_was_refused() {
+        for errno in [Errno::EPERM, Errno::EACCES] {
+            let error = Error::of(Operation::ChangeMembers)(errno);
+            assert!(error.to_string().contains("CAP_NET_ADMIN"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_netfilter_is_told_from_one_that_refuses() {
+        let missing = Error::of(Operation::OpenSocket)(Errno::EPROTONOSUPPORT);
+        assert!(matches!(missing, Error::NotInKernel { .. }), "{missing}");
+        let refused = Error::of(Operation::ChangeMembers)(Errno::EINVAL);
+        assert!(matches!(refused, Error::Kernel { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_full_allow_set_is_told_from_a_missing_table() {
+        let allow = Error::of(Operation::Allow);
+        assert!(matches!(allow(Errno::ENFILE), Error::AllowFull));
+        assert!(matches!(allow(Errno::ENOENT), Error::NoTable));
+    }
+}

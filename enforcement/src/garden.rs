@@ -142,15 +142,8 @@ impl Garden {
         // Of a table that is missing or another program's, there is nothing to keep.
         let before = tables::members(&mut self.socket).unwrap_or_default();
         let allowed = tables::allowed(&mut self.socket).unwrap_or_default();
-        let text = self
-            .ruleset
-            .replacement(&self.wanted.outermost().collect::<Vec<_>>(), &allowed);
-        run_nft(&text)?;
-        self.blueprint =
-            tables::blueprint(&mut self.socket).map_err(Error::of(Operation::ReadTable))?;
-        if self.blueprint.is_none() {
-            return Err(Error::NoTable);
-        }
+        let members: Vec<Prefix> = self.wanted.outermost().collect();
+        self.replace(&self.ruleset.replacement(&members, &allowed))?;
         let (added, removed) = difference(&self.wanted, &before);
         let changed: Vec<Prefix> = added
             .iter()
@@ -164,6 +157,26 @@ impl Garden {
             flushed,
             repaired: None,
         })
+    }
+
+    /// Puts the table in place and remembers what it consists of. Should anybody else change the ruleset in
+    /// between, it is done again, or their change might be remembered as ours. After the last attempt the
+    /// table is there in any case, and a change of it in that moment would go unnoticed.
+    fn replace(&mut self, text: &str) -> Result<(), Error> {
+        let reading = Error::of(Operation::ReadTable);
+        for _ in 0..REPAIR_ATTEMPTS_MAX {
+            let before = self.generation()?;
+            run_nft(text)?;
+            self.blueprint = tables::blueprint(&mut self.socket).map_err(&reading)?;
+            if self.blueprint.is_some() && self.generation()? == before.wrapping_add(1) {
+                return Ok(());
+            }
+        }
+        if self.blueprint.is_some() {
+            Ok(())
+        } else {
+            Err(Error::NoTable)
+        }
     }
 
     /// Walls and releases, in one transaction, then deletes the connections of everybody named. A prefix in

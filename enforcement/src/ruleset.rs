@@ -13,6 +13,11 @@
 //!
 //! An `accept` here ends only our own chain; the operator's filter still has its say.
 //!
+//! What other settings of the router do to it: the kernel sends one address some six ICMP errors at once
+//! and then one a second (`net.ipv4.icmp_ratelimit`); clients then wait for their own timeout. A flowtable
+//! that bypasses the hooks keeps an established connection alive for up to a second after its conntrack entry
+//! was deleted.
+//!
 //! Not here: the members of the sets (`wanted`), the kernel (`garden`).
 
 use std::collections::BTreeSet;

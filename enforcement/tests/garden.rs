@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use common::{
@@ -37,6 +37,31 @@ fn http_of_the_walled_reaches_the_portal_whatever_its_destination() {
     // Allowed destinations are open on 443 only.
     lab.allow().admit(&[address(INTERNET4)], DEADLINE).unwrap();
     assert_eq!(lab.who(SUBSCRIBER4, INTERNET4, 80).as_deref(), Ok("portal"));
+}
+
+#[test]
+fn ipv6_http_reaches_the_portal_where_the_router_has_only_a_link_local_address() {
+    // As on PPP interfaces, where nobody numbers the link.
+    let lab = Lab::new();
+    lab.serve("router", 8080, "portal");
+    let _garden = lab.garden(&BOTH);
+    lab.ip("router", "-6 address del 2001:db8:64::1/64 dev lan0");
+    lab.ip("router", "-6 route add 2001:db8:64::/64 dev lan0");
+    let shown = lab.run(
+        "router",
+        &[
+            "ip", "-6", "-o", "address", "show", "dev", "lan0", "scope", "link",
+        ],
+    );
+    let gateway = shown
+        .split_whitespace()
+        .find_map(|word| word.strip_suffix("/64"))
+        .unwrap();
+    lab.ip(
+        "home",
+        &format!("-6 route replace default via {gateway} dev lan0"),
+    );
+    assert_eq!(lab.who(SUBSCRIBER6, INTERNET6, 80).as_deref(), Ok("portal"));
 }
 
 #[test]
@@ -139,16 +164,20 @@ fn others_are_not_touched() {
     lab.serve("net", 443, "internet");
     lab.serve_datagrams("net", 443, "internet");
     let mut garden = lab.garden(&[]);
-    let mut before = lab.connect(NEIGHBOUR4, INTERNET4, 443).unwrap();
-    assert_eq!(banner(&mut before).unwrap(), "internet");
+    let neighbours = [(NEIGHBOUR4, INTERNET4), (NEIGHBOUR6, INTERNET6)];
+    let mut before = neighbours.map(|(source, to)| lab.connect(source, to, 443).unwrap());
+    for stream in &mut before {
+        assert_eq!(banner(stream).unwrap(), "internet");
+    }
     lab.apply(&mut garden, &BOTH, &[]);
-    for (source, to) in [(NEIGHBOUR4, INTERNET4), (NEIGHBOUR6, INTERNET6)] {
+    for ((source, to), stream) in neighbours.into_iter().zip(&mut before) {
+        assert_eq!(lab.tracked(source).len(), 1, "{source} lost its connection");
+        stream.write_all(b"still here").unwrap();
+        assert_eq!(banner(stream).unwrap(), "still here");
         assert_eq!(lab.who(source, to, 80).as_deref(), Ok("internet"));
         assert_eq!(lab.who(source, to, 443).as_deref(), Ok("internet"));
         assert_eq!(lab.ask(source, to, 443).as_deref(), Ok("internet"));
     }
-    before.write_all(b"still here").unwrap();
-    assert_eq!(banner(&mut before).unwrap(), "still here");
 }
 
 #[test]
@@ -175,6 +204,38 @@ fn an_established_connection_ends_at_both_sides_with_the_suspension() {
             Err(ErrorKind::ConnectionReset)
         );
         assert_eq!(lab.tracked(source), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_datagram_flow_ends_at_both_sides_with_the_suspension() {
+    let lab = Lab::new();
+    let mut garden = lab.garden(&[]);
+    let refusals = [ErrorKind::HostUnreachable, ErrorKind::PermissionDenied];
+    for ((source, to), refusal) in PAIRS.into_iter().zip(refusals) {
+        let bind = |place: &str, at: &str, port: u16| {
+            let socket = lab
+                .at(place, || UdpSocket::bind((address(at), port)))
+                .unwrap();
+            socket.set_read_timeout(Some(DEADLINE)).unwrap();
+            socket
+        };
+        let (home, net) = (bind("home", source, 4_433), bind("net", to, 443));
+        home.connect((address(to), 443)).unwrap();
+        // Towards the subscriber without translation, as to a server at home.
+        net.connect((address(source), 4_433)).unwrap();
+        net.send(b"in").unwrap();
+        assert_eq!(home.recv(&mut [0; 8]).unwrap(), 2);
+        home.send(b"out").unwrap();
+        assert_eq!(net.recv(&mut [0; 8]).unwrap(), 3);
+        lab.apply(&mut garden, &[source], &[]);
+        for socket in [&home, &net] {
+            socket.send(b"on").unwrap();
+            assert_eq!(
+                socket.recv(&mut [0; 8]).map_err(|error| error.kind()),
+                Err(refusal)
+            );
+        }
     }
 }
 
@@ -228,7 +289,7 @@ fn release_lets_the_next_packet_through() {
     let applied = lab.apply(&mut garden, &[], &BOTH);
     assert_eq!(
         (applied.removed, applied.flushed.filtered, applied.repaired),
-        (2, 2, None)
+        (2, 1, None)
     );
     for (source, to) in PAIRS {
         assert_eq!(lab.tracked(source), Vec::<String>::new());
@@ -517,7 +578,7 @@ fn connections_towards_the_subscriber_are_deleted_too() {
         assert_eq!(banner(&mut stream).unwrap(), "home");
         assert_eq!(lab.tracked(subscriber).len(), 1);
         let applied = lab.apply(&mut garden, &[subscriber], &[]);
-        assert_eq!(applied.flushed.filtered, 1);
+        assert_eq!(applied.flushed.filtered + applied.flushed.listed, 1);
         assert_eq!(lab.tracked(subscriber), Vec::<String>::new());
         stream.write_all(b"x").unwrap();
         assert_eq!(

@@ -128,7 +128,8 @@ impl Lab {
         self.ip(b, &format!("link set {b_device} up"));
     }
 
-    fn ip(&self, place: &str, arguments: &str) {
+    /// Runs `ip` at `place`.
+    pub(crate) fn ip(&self, place: &str, arguments: &str) {
         let name = self.place(place);
         ip(&[
             &["-n", &name],
