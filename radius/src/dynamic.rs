@@ -104,6 +104,24 @@ impl ErrorCause {
             other => Self::Other(other),
         }
     }
+
+    /// The value of the attribute.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::ResidualSessionContextRemoved => 201,
+            Self::UnsupportedAttribute => 401,
+            Self::MissingAttribute => 402,
+            Self::NasIdentificationMismatch => 403,
+            Self::InvalidRequest => 404,
+            Self::InvalidAttributeValue => 407,
+            Self::AdministrativelyProhibited => 501,
+            Self::SessionContextNotFound => 503,
+            Self::SessionContextNotRemovable => 504,
+            Self::ResourcesUnavailable => 506,
+            Self::MultipleSessionSelectionUnsupported => 508,
+            Self::Other(other) => other,
+        }
+    }
 }
 
 /// Why a datagram is not the answer to a request. Ignore it and keep waiting.
@@ -331,6 +349,13 @@ mod tests {
             .attributes()
             .map(|a| a.kind.0)
             .collect()
+    }
+
+    #[test]
+    fn every_error_cause_keeps_its_number() {
+        for number in 0..600 {
+            assert_eq!(ErrorCause::from_number(number).number(), number);
+        }
     }
 
     #[test]
