@@ -28,6 +28,9 @@ const BOB: &str = "127.0.0.12";
 const SHARED: &str = "127.0.0.13";
 const NOBODY: &str = "127.0.0.14";
 
+/// Far beyond any timeout of a test's portal that matters, below the usual ones.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 struct World {
     fake: Arc<Fake>,
     address: SocketAddr,
@@ -132,7 +135,8 @@ impl World {
         // The portal may answer and close before it has read all of it.
         drop(stream.write_all(octets).await);
         let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
+        let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "neither answered nor cut");
         String::from_utf8_lossy(&answer).into_owned()
     }
 
