@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Admin;
 use super::body::{self, Body};
-use super::network::DaemonStatus;
+use super::network::{DaemonStatus, GardenStatus};
 use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
@@ -29,6 +29,7 @@ struct StatusBody {
     live_sessions: u64,
     plans: u64,
     store: BTreeMap<&'static str, u64>,
+    garden: GardenStatus,
     #[serde(flatten)]
     daemon: DaemonStatus,
 }
@@ -42,6 +43,12 @@ impl Admin {
         let status = self.store.status();
         let rules = self.store.rules();
         let index = self.store.index();
+        let garden = self.network.garden_status().await;
+        let mut daemon = self.network.daemon_status();
+        let faults = garden.faults().into_iter();
+        daemon
+            .alarms
+            .extend(faults.map(|fault| format!("garden: {fault}")));
         Ok(body::ok(&StatusBody {
             version: env!("CARGO_PKG_VERSION"),
             now: self.store.now().to_string(),
@@ -51,7 +58,8 @@ impl Admin {
             live_sessions: count(index.live_sessions()),
             plans: count(rules.catalogue.len()),
             store: store_numbers(&status),
-            daemon: self.network.daemon_status(),
+            garden,
+            daemon,
         }))
     }
 
