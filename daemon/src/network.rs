@@ -12,12 +12,15 @@ use garth_radius::nas::Nas;
 use garth_radius::server::{Counters, DropReason, Outcome, RejectReason, Settings};
 use garth_store::Store;
 use garth_store::record::Session;
+use garth_subscription::facts::SubscriptionId;
 
-use crate::admin::{Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network};
+use crate::admin::{
+    Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
+};
 use crate::clock;
 use crate::config::{Config, Gateway};
 use crate::dynamic_authorization::{Client, DisconnectError, Disconnected};
-use crate::enforcer::Wake;
+use crate::enforcer::{self, Wake};
 use crate::garthd::resolver::GardenDns;
 
 /// Acct-Terminate-Cause "Admin Reset" (RFC 2866 section 5.10): what a session closed by us is given.
@@ -182,6 +185,13 @@ impl Network for RouterNetwork {
         })
     }
 
+    fn walls(&self, id: SubscriptionId) -> Answer<'_, Vec<WallBody>> {
+        Box::pin(async move {
+            let walls = self.wake.walls(id).await.unwrap_or_default();
+            walls.into_iter().map(wall_body).collect()
+        })
+    }
+
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer> {
         Box::pin(self.disconnect_now(session))
     }
@@ -197,5 +207,18 @@ impl Network for RouterNetwork {
                 .collect(),
             counters: self.meters.counted(),
         }
+    }
+}
+
+fn wall_body(wall: enforcer::Wall) -> WallBody {
+    WallBody {
+        prefix: wall.prefix.to_string(),
+        wanted: wall.wanted,
+        actual: match wall.actual {
+            enforcer::WallState::Up => WallState::Up,
+            enforcer::WallState::Down => WallState::Down,
+            enforcer::WallState::Unknown => WallState::Unknown,
+            enforcer::WallState::Elsewhere => WallState::Elsewhere,
+        },
     }
 }

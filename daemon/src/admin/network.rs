@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use garth_store::record::Session;
+use garth_subscription::facts::SubscriptionId;
 use serde::{Deserialize, Serialize};
 
 /// A future that a trait object can return.
@@ -15,11 +16,39 @@ pub trait Network: Send + Sync + 'static {
     /// How the garden on this router is, measured now.
     fn garden_status(&self) -> Answer<'_, GardenStatus>;
 
+    /// How the wall is at each address where `id` is, measured now.
+    fn walls(&self, id: SubscriptionId) -> Answer<'_, Vec<WallBody>>;
+
     /// Asks the session's NAS to end it (RFC 5176), and waits for the answer.
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer>;
 
     /// What else belongs into `/v1/status`; must not block.
     fn daemon_status(&self) -> DaemonStatus;
+}
+
+/// The wall at one address or prefix.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WallBody {
+    /// Where.
+    pub prefix: String,
+    /// Whether it should be up: nobody there is entitled to the Internet.
+    pub wanted: bool,
+    /// Whether it is.
+    pub actual: WallState,
+}
+
+/// Whether the kernel walls an address.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WallState {
+    /// Packets stay in the garden.
+    Up,
+    /// Packets pass.
+    Down,
+    /// The kernel could not be read.
+    Unknown,
+    /// This router enforces nothing; a remote NAS may.
+    Elsewhere,
 }
 
 /// The garden, wanted and actual.

@@ -179,12 +179,19 @@ const SCHEMAS: &[Schema] = &[
         ],
     ),
     (
+        "Wall",
+        &[("prefix", Text), ("wanted", Truth), ("actual", Text)],
+        &[],
+    ),
+    (
         "Explain",
         &[
             ("id", Text),
             ("standing", Text),
             ("access", Text),
             ("text", Texts),
+            ("sessions", Many("Session")),
+            ("walls", Many("Wall")),
             ("entries", Many("Entry")),
         ],
         &[],
