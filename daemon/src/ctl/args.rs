@@ -376,7 +376,7 @@ pub(super) enum Session {
         /// Only those of this subscription
         #[arg(long, value_name = "ID")]
         subscription: Option<String>,
-        /// Also those that have ended
+        /// Also those that have ended, the newest first: 1000 at most in all
         #[arg(long)]
         all: bool,
         /// At most so many

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use clap::CommandFactory;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session};
@@ -112,13 +113,12 @@ async fn session(verb: Session, client: &Client, output: &mut Output) -> Result<
         } => {
             let path = Path::of(&["v1", "sessions"])
                 .with("subscription", subscription)
-                .with("live", Some(!all))
-                .with("limit", Some(limit));
-            let sessions: Vec<SessionBody> = client.get(&path).await?;
+                .with("live", Some(!all));
+            let sessions = pages(client, &path, "after", None, limit).await?;
             if output.is_json() {
                 return output.json(&sessions);
             }
-            show::sessions(&sessions, output)
+            show::sessions(&typed::<SessionBody>(sessions)?, output)
         }
         Session::Disconnect {
             name,
@@ -152,12 +152,16 @@ async fn journal(
     if output.is_json() {
         return output.json(&entries);
     }
-    let entries = entries
+    show::entries(&typed::<EntryBody>(entries)?, output)
+}
+
+/// Items as what they are, for people.
+pub(super) fn typed<T: DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Failure> {
+    items
         .into_iter()
         .map(serde_json::from_value)
-        .collect::<Result<Vec<EntryBody>, _>>()
-        .map_err(|error| Failure::Answer(error.to_string()))?;
-    show::entries(&entries, output)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Answer(error.to_string()))
 }
 
 /// Follows the pages of a list until there are `limit` items or no more.

@@ -100,6 +100,31 @@ fn an_import_that_is_tried_dry_changes_nothing() {
 }
 
 #[test]
+fn an_import_that_is_tried_dry_finds_names_that_are_taken_there_and_in_the_file() {
+    let world = populated();
+    let lines = concat!(
+        r#"{"username":"new","plan":"home-100","framed_ipv4":"10.64.0.9"}"#,
+        "\n",
+        r#"{"username":"user0000001","plan":"home-100"}"#,
+        "\n",
+        r#"{"username":"other","plan":"home-100","framed_ipv4":"10.64.0.7"}"#,
+        "\n",
+        r#"{"username":"new","plan":"home-100"}"#,
+        "\n",
+        r#"{"username":"third","plan":"home-100","framed_ipv4":"10.64.0.9"}"#,
+        "\n",
+        r#"{"external_id":"new","plan":"home-100"}"#,
+        "\n",
+    );
+    let dry = world.run(&["subscription", "import", "--dry-run", "-"], lines);
+    let real = world.import(lines);
+    assert_eq!(stderr(&dry), stderr(&real), "both find the same");
+    assert!(stderr(&dry).contains("line 2: T1: username user0000001 belongs"));
+    let told = String::from_utf8_lossy(&dry.stdout).into_owned();
+    assert_eq!(told, "2 would be imported, 4 not taken\n");
+}
+
+#[test]
 fn csv_is_read_with_the_same_names() {
     let world = World::new();
     let file = world.file(
