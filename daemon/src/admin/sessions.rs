@@ -87,21 +87,22 @@ impl Admin {
         for session in sessions {
             let key = session.key.clone();
             let answer = if change.dry_run {
-                None
+                DisconnectAnswer::DryRun
             } else {
-                Some(self.network.disconnect(session).await)
+                let answer = self.network.disconnect(session).await;
+                tracing::info!(
+                    actor = %change.actor.name.as_str().escape_debug(),
+                    nas = %key.nas,
+                    session = session_id_text(&key.acct_session_id),
+                    ?answer,
+                    "the NAS was asked to end a session"
+                );
+                answer
             };
-            tracing::info!(
-                actor = %change.actor.name.as_str().escape_debug(),
-                nas = %key.nas,
-                dry_run = change.dry_run,
-                ?answer,
-                "session to be disconnected"
-            );
             answers.push(DisconnectedBody {
                 nas: key.nas.to_string(),
                 acct_session_id: session_id_text(&key.acct_session_id),
-                answer: answer.unwrap_or(DisconnectAnswer::DryRun),
+                answer,
             });
         }
         Ok(body::ok(&answers))

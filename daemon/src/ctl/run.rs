@@ -2,11 +2,10 @@
 
 use std::io::Read;
 
-use clap::CommandFactory;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session};
+use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session, command};
 use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
@@ -41,11 +40,13 @@ pub(super) fn run(cli: Cli, zone: Zone, output: &mut Output) -> Result<(), Failu
         Noun::Status { all } => runtime.block_on(status::run(all, &client, output)),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "garthctl", &mut script);
+            clap_complete::generate(shell, &mut command(), "garthctl", &mut script);
             output.raw(&script)
         }
         Noun::Man { directory } => {
-            clap_mangen::generate_to(Cli::command(), &directory).map_err(|source| Failure::File {
+            let written = std::fs::create_dir_all(&directory)
+                .and_then(|()| clap_mangen::generate_to(command(), &directory));
+            written.map_err(|source| Failure::File {
                 path: directory,
                 source,
             })

@@ -238,7 +238,10 @@ fn a_refusal_names_its_rule_on_standard_error_and_exits_with_1() {
         (1, "L24: the end must be after the start\n")
     );
     let (code, told) = world.refused(&["subscription", "grace", "user0000001", "--days", "2"]);
-    assert_eq!((code, told.as_str()), (1, "L30: a reason is needed\n"));
+    assert_eq!(
+        (code, told.as_str()),
+        (1, "L30: a reason is needed (--reason TEXT)\n")
+    );
     let (code, _) = world.refused(&["subscription", "show", "nobody"]);
     assert_eq!(code, 1);
     let (code, told) = world.refused(&["subscription", "pause", "user0000001", "--until", "soon"]);
@@ -506,4 +509,40 @@ fn completions_and_manual_pages_need_no_daemon() {
             .join("garthctl-subscription-pay.1")
             .exists()
     );
+}
+
+#[test]
+fn the_completion_script_is_bash() {
+    let world = World::empty();
+    let script = world.ok(&["completions", "bash"]);
+    assert!(script.contains("end-pause"));
+    let file = world.file("garthctl.bash", &script);
+    let checked = std::process::Command::new("bash")
+        .arg("-n")
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    for shell in ["zsh", "fish"] {
+        assert!(world.ok(&["completions", shell]).len() > 1_000, "{shell}");
+    }
+}
+
+#[test]
+fn every_verb_has_a_manual_page_with_its_exit_codes() {
+    let world = World::empty();
+    let folder = world.folder.path().join("new/man1");
+    world.ok(&["man", folder.to_str().unwrap()]);
+    let mut pages = 0;
+    for page in std::fs::read_dir(&folder).unwrap() {
+        let page = page.unwrap();
+        let text = std::fs::read_to_string(page.path()).unwrap();
+        let name = page.file_name();
+        assert!(text.contains(".TH "), "{name:?} is no page");
+        assert!(text.contains(".SH NAME"), "{name:?} is no page");
+        assert!(text.contains("Exit codes"), "{name:?}");
+        pages += 1;
+    }
+    assert!(pages > 30, "{pages} pages");
+    assert!(folder.join("garthctl-subscription-pay.1").exists());
 }
