@@ -102,11 +102,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Removes the namespaces of this very process, for an end that drops nothing.
-    ///
-    /// # Errors
-    ///
-    /// When the folder of namespaces cannot be read.
+    /// Removes the namespaces of this very process under its feet: what it does next in them fails.
     pub fn remove_all_of_this_process() {
         for count in 0..u32::from(u8::MAX) {
             let name = |role: &str| format!("{PREFIX}{}-{count}-{role}", process::id());
