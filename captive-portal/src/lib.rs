@@ -1,1 +1,3 @@
 //! Garth.
+
+pub mod dns;

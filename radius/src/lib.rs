@@ -1,1 +1,35 @@
-//! Garth.
+//! RADIUS for Garth: octets in, a verdict and octets out.
+//!
+//! Sans-IO: no socket, no clock, no randomness, no logging. Time is a parameter
+//! ([`UnixSeconds`]), who may connect is asked through [`directory::Directory`],
+//! and what is refused is returned as a reason to be counted by the caller.
+//! In the steady state no packet costs an allocation.
+//!
+//! Where to start: [`server::Server`] joins everything; [`packet`] and [`crypto`]
+//! know the octets; [`dialect`] knows what each kind of NAS wants to read.
+//!
+//! Not here: who has paid (`subscription`), what is durable (`store`), sockets,
+//! retransmission timers and metrics export (`daemon`).
+
+pub mod accounting;
+pub mod attribute;
+mod authentication;
+pub mod code;
+pub mod crypto;
+pub mod dialect;
+pub mod directory;
+mod duplicates;
+pub mod dynamic;
+mod mac;
+pub mod nas;
+pub mod packet;
+mod reason;
+mod request;
+pub mod server;
+
+/// Seconds since 1970-01-01T00:00:00Z, as the caller's clock says.
+///
+/// The duplicate cache measures age with it. A step of the clock in either
+/// direction at worst makes a retransmission be handled as a new request.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct UnixSeconds(pub u64);

@@ -1,0 +1,133 @@
+//! Attribute and vendor numbers, named as in the IANA registry and the vendors' dictionaries.
+
+/// The type octet of an attribute. Unknown types are kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct AttributeType(pub u8);
+
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        impl AttributeType { $($(#[$doc])* pub const $name: Self = Self($number);)* }
+    };
+}
+
+attributes! {
+    /// Text of 1 to 253 octets: who wants to connect (RFC 2865 section 5.1).
+    USER_NAME = 1;
+    /// 16 to 128 octets, hidden with the secret (RFC 2865 section 5.2).
+    USER_PASSWORD = 2;
+    /// CHAP identifier and 16 octets of response (RFC 2865 section 5.3).
+    CHAP_PASSWORD = 3;
+    /// IPv4 address of the NAS (RFC 2865 section 5.4).
+    NAS_IP_ADDRESS = 4;
+    /// Physical port number (RFC 2865 section 5.5).
+    NAS_PORT = 5;
+    /// Kind of service, see [`service_type`] (RFC 2865 section 5.6).
+    SERVICE_TYPE = 6;
+    /// The subscriber's IPv4 address (RFC 2865 section 5.8).
+    FRAMED_IP_ADDRESS = 8;
+    /// Name of a filter list on the NAS (RFC 2865 section 5.11).
+    FILTER_ID = 11;
+    /// Text shown to the subscriber (RFC 2865 section 5.18).
+    REPLY_MESSAGE = 18;
+    /// Opaque octets the NAS returns in accounting (RFC 2865 section 5.25).
+    CLASS = 25;
+    /// Attributes of one vendor (RFC 2865 section 5.26).
+    VENDOR_SPECIFIC = 26;
+    /// Longest duration of the session in seconds (RFC 2865 section 5.27).
+    SESSION_TIMEOUT = 27;
+    /// What the subscriber called: access point, port (RFC 2865 section 5.30).
+    CALLED_STATION_ID = 30;
+    /// Where the subscriber calls from: usually the MAC (RFC 2865 section 5.31).
+    CALLING_STATION_ID = 31;
+    /// Name of the NAS (RFC 2865 section 5.32).
+    NAS_IDENTIFIER = 32;
+    /// Opaque octets of a proxy, echoed in order (RFC 2865 section 5.33).
+    PROXY_STATE = 33;
+    /// Start, Stop, Interim-Update … (RFC 2866 section 5.1).
+    ACCT_STATUS_TYPE = 40;
+    /// Seconds the NAS has been trying to deliver (RFC 2866 section 5.2).
+    ACCT_DELAY_TIME = 41;
+    /// Octets received from the subscriber, modulo 2^32 (RFC 2866 section 5.3).
+    ACCT_INPUT_OCTETS = 42;
+    /// Octets sent to the subscriber, modulo 2^32 (RFC 2866 section 5.4).
+    ACCT_OUTPUT_OCTETS = 43;
+    /// Names the session on its NAS (RFC 2866 section 5.5).
+    ACCT_SESSION_ID = 44;
+    /// Seconds of service so far (RFC 2866 section 5.7).
+    ACCT_SESSION_TIME = 46;
+    /// Packets received from the subscriber (RFC 2866 section 5.8).
+    ACCT_INPUT_PACKETS = 47;
+    /// Packets sent to the subscriber (RFC 2866 section 5.9).
+    ACCT_OUTPUT_PACKETS = 48;
+    /// Why the session ended (RFC 2866 section 5.10).
+    ACCT_TERMINATE_CAUSE = 49;
+    /// Wraps of Acct-Input-Octets (RFC 2869 section 5.1).
+    ACCT_INPUT_GIGAWORDS = 52;
+    /// Wraps of Acct-Output-Octets (RFC 2869 section 5.2).
+    ACCT_OUTPUT_GIGAWORDS = 53;
+    /// When the event happened, Unix seconds (RFC 2869 section 5.3).
+    EVENT_TIMESTAMP = 55;
+    /// The CHAP challenge, if not the Request Authenticator (RFC 2865 section 5.40).
+    CHAP_CHALLENGE = 60;
+    /// A piece of an EAP packet (RFC 3579 section 3.1).
+    EAP_MESSAGE = 79;
+    /// HMAC-MD5 over the packet (RFC 3579 section 3.2).
+    MESSAGE_AUTHENTICATOR = 80;
+    /// Seconds between Interim-Updates (RFC 2869 section 5.16).
+    ACCT_INTERIM_INTERVAL = 85;
+    /// Port as text (RFC 2869 section 5.17).
+    NAS_PORT_ID = 87;
+    /// IPv6 address of the NAS (RFC 3162 section 2.1).
+    NAS_IPV6_ADDRESS = 95;
+    /// The subscriber's IPv6 prefix on the link (RFC 3162 section 2.3).
+    FRAMED_IPV6_PREFIX = 97;
+    /// Why a change or a disconnect was refused (RFC 5176 section 3.5).
+    ERROR_CAUSE = 101;
+    /// Prefix delegated to the subscriber by DHCPv6 (RFC 4818).
+    DELEGATED_IPV6_PREFIX = 123;
+    /// The subscriber's IPv6 address (RFC 6911 section 3.1).
+    FRAMED_IPV6_ADDRESS = 168;
+}
+
+/// SMI private enterprise number of a vendor.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Vendor(pub u32);
+
+impl Vendor {
+    /// Microsoft (RFC 2548).
+    pub const MICROSOFT: Self = Self(311);
+    /// Wireless ISP roaming.
+    pub const WISPR: Self = Self(14122);
+    /// MikroTik `RouterOS`.
+    pub const MIKROTIK: Self = Self(14988);
+}
+
+/// Attributes of [`Vendor::MICROSOFT`].
+pub mod microsoft {
+    /// MS-CHAP-Response (RFC 2548 section 2.1.3).
+    pub const MS_CHAP_RESPONSE: u8 = 1;
+    /// MS-CHAP2-Response (RFC 2548 section 2.3.2).
+    pub const MS_CHAP2_RESPONSE: u8 = 25;
+}
+
+/// Attributes of [`Vendor::WISPR`].
+pub mod wispr {
+    /// WISPr-Bandwidth-Max-Up, bit/s.
+    pub const BANDWIDTH_MAX_UP: u8 = 7;
+    /// WISPr-Bandwidth-Max-Down, bit/s.
+    pub const BANDWIDTH_MAX_DOWN: u8 = 8;
+}
+
+/// Attributes of [`Vendor::MIKROTIK`].
+pub mod mikrotik {
+    /// Mikrotik-Rate-Limit, text "rx/tx" as the router sees it: rx is the subscriber's upload.
+    pub const RATE_LIMIT: u8 = 8;
+    /// Mikrotik-Address-List, the firewall list the subscriber's address is put into.
+    pub const ADDRESS_LIST: u8 = 19;
+}
+
+/// Values of Service-Type.
+pub mod service_type {
+    /// The NAS asks about the calling station, without a password.
+    pub const CALL_CHECK: u32 = 10;
+}

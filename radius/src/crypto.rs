@@ -1,0 +1,378 @@
+//! What the shared secret protects: authenticators, Message-Authenticator, User-Password and CHAP.
+//!
+//! Every comparison with something secret takes the same time for any two values.
+//! MD5 is what RADIUS asks for; nothing here is chosen by us.
+//!
+//! Not here: whether a Message-Authenticator is demanded (`server`).
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::packet::{AUTHENTICATOR_LEN, Authenticator, Encoder, HEADER_LEN, Packet, Unsigned};
+
+/// The longest User-Password (RFC 2865 section 5.2).
+pub const PASSWORD_LEN_MAX: usize = 128;
+/// The longest shared secret we take.
+pub const SECRET_LEN_MAX: usize = 1024;
+/// User-Password is hidden in blocks of one digest.
+const BLOCK_LEN: usize = AUTHENTICATOR_LEN;
+/// Code, identifier and Length.
+const BEFORE_AUTHENTICATOR_LEN: usize = 4;
+const ZEROS: Authenticator = [0; AUTHENTICATOR_LEN];
+
+/// Why a shared secret cannot be used. Always the operator's fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SecretError {
+    /// RFC 2865 section 3 forbids an empty secret.
+    #[error("shared secret is empty")]
+    Empty,
+    /// Longer than [`SECRET_LEN_MAX`].
+    #[error("shared secret of {len} octets is longer than {SECRET_LEN_MAX}")]
+    Long {
+        /// Octets given.
+        len: usize,
+    },
+}
+
+/// A secret shared with one NAS. No `Debug`, overwritten when dropped.
+pub struct Secret {
+    octets: Zeroizing<Box<[u8]>>,
+    /// The HMAC with its key already absorbed: saves two of its four digest blocks per packet.
+    keyed: Hmac<Md5>,
+}
+
+impl Secret {
+    /// Takes a secret of 1 to [`SECRET_LEN_MAX`] octets.
+    ///
+    /// # Errors
+    /// When it is empty or longer.
+    pub fn new(octets: &[u8]) -> Result<Self, SecretError> {
+        if octets.is_empty() {
+            return Err(SecretError::Empty);
+        }
+        if octets.len() > SECRET_LEN_MAX {
+            return Err(SecretError::Long { len: octets.len() });
+        }
+        Ok(Self {
+            octets: Zeroizing::new(octets.into()),
+            keyed: Hmac::new_from_slice(octets).expect("HMAC takes a key of any length"),
+        })
+    }
+
+    /// True if both are the same octets.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.octets.ct_eq(&other.octets).into()
+    }
+
+    fn packet_digest(&self, octets: &[u8], authenticator: &Authenticator) -> Authenticator {
+        let mut md5 = Md5::new();
+        md5.update(&octets[..BEFORE_AUTHENTICATOR_LEN]);
+        md5.update(authenticator);
+        md5.update(&octets[HEADER_LEN..]);
+        md5.update(&**self.octets);
+        md5.finalize().into()
+    }
+
+    fn message_digest(
+        &self,
+        octets: &[u8],
+        authenticator: &Authenticator,
+        at: usize,
+    ) -> Authenticator {
+        let mut hmac = self.keyed.clone();
+        hmac.update(&octets[..BEFORE_AUTHENTICATOR_LEN]);
+        hmac.update(authenticator);
+        hmac.update(&octets[HEADER_LEN..at]);
+        hmac.update(&ZEROS);
+        hmac.update(&octets[at + AUTHENTICATOR_LEN..]);
+        hmac.finalize().into_bytes().into()
+    }
+}
+
+/// Which authenticator a Message-Authenticator was computed over (RFC 3579 section 3.2, RFC 5176 section 2.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Over<'a> {
+    /// The one in the packet: Access-Request and Status-Server.
+    Own,
+    /// The one of the request this packet answers.
+    Request(&'a Authenticator),
+    /// Zeros: Accounting-Request, CoA-Request and Disconnect-Request.
+    Zeros,
+}
+
+/// True if the Message-Authenticator whose value begins at `value_offset` is right.
+///
+/// A value that is not 16 octets inside the packet is wrong.
+pub fn message_authenticator_is_right(
+    packet: &Packet<'_>,
+    value_offset: usize,
+    over: Over<'_>,
+    secret: &Secret,
+) -> bool {
+    let octets = packet.octets();
+    let Some(sent) = octets.get(value_offset..value_offset + AUTHENTICATOR_LEN) else {
+        return false;
+    };
+    let authenticator = match over {
+        Over::Own => packet.authenticator(),
+        Over::Request(request) => request,
+        Over::Zeros => &ZEROS,
+    };
+    let right = secret.message_digest(octets, authenticator, value_offset);
+    right.ct_eq(sent).into()
+}
+
+/// True if the Request Authenticator is the digest over the packet with zeros in its place
+/// (RFC 2866 section 3, RFC 5176 section 2.3). Not for Access-Request: that one is random.
+pub fn request_authenticator_is_right(packet: &Packet<'_>, secret: &Secret) -> bool {
+    response_authenticator_is_right(packet, &ZEROS, secret)
+}
+
+/// True if the Response Authenticator answers the request with this Request Authenticator (RFC 2865 section 3).
+pub fn response_authenticator_is_right(
+    packet: &Packet<'_>,
+    request_authenticator: &Authenticator,
+    secret: &Secret,
+) -> bool {
+    let right = secret.packet_digest(packet.octets(), request_authenticator);
+    right.ct_eq(packet.authenticator()).into()
+}
+
+/// Signs a response to the request with `request_authenticator` and returns its length in octets.
+pub fn finish_response(
+    encoder: Encoder<'_>,
+    request_authenticator: &Authenticator,
+    secret: &Secret,
+) -> usize {
+    let mut packet = encoder.close();
+    sign_message(&mut packet, request_authenticator, secret);
+    let digest = secret.packet_digest(packet.octets, request_authenticator);
+    packet.set_authenticator(&digest);
+    packet.octets.len()
+}
+
+/// Signs an Accounting-, Disconnect- or CoA-Request; returns its length and its Request Authenticator.
+pub fn finish_request(encoder: Encoder<'_>, secret: &Secret) -> (usize, Authenticator) {
+    let mut packet = encoder.close();
+    sign_message(&mut packet, &ZEROS, secret);
+    let digest = secret.packet_digest(packet.octets, &ZEROS);
+    packet.set_authenticator(&digest);
+    (packet.octets.len(), digest)
+}
+
+/// Signs an Access-Request or Status-Server whose authenticator is `random`; returns its length in octets.
+pub fn finish_random_request(
+    encoder: Encoder<'_>,
+    random: &Authenticator,
+    secret: &Secret,
+) -> usize {
+    let mut packet = encoder.close();
+    packet.set_authenticator(random);
+    sign_message(&mut packet, random, secret);
+    packet.octets.len()
+}
+
+fn sign_message(packet: &mut Unsigned<'_>, authenticator: &Authenticator, secret: &Secret) {
+    if let Some(at) = packet.message_authenticator_at {
+        let digest = secret.message_digest(packet.octets, authenticator, at);
+        packet.octets[at..at + AUTHENTICATOR_LEN].copy_from_slice(&digest);
+    }
+}
+
+/// A password in the clear, padded with NUL. No `Debug`, overwritten when dropped.
+///
+/// RFC 2865 section 5.2 pads with NUL, so passwords that differ only in trailing NULs are the same.
+#[derive(Clone)]
+pub struct Password {
+    padded: [u8; PASSWORD_LEN_MAX],
+    /// Octets that may be other than NUL.
+    used: usize,
+}
+
+impl Password {
+    /// Takes a password of up to [`PASSWORD_LEN_MAX`] octets; `None` if it is longer.
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        let mut padded = [0; PASSWORD_LEN_MAX];
+        padded.get_mut(..octets.len())?.copy_from_slice(octets);
+        Some(Self {
+            padded,
+            used: octets.len(),
+        })
+    }
+
+    /// Reveals the value of a User-Password attribute (RFC 2865 section 5.2).
+    ///
+    /// `None` if it is not 1 to 8 blocks of 16 octets.
+    pub fn reveal(hidden: &[u8], request: &Authenticator, secret: &Secret) -> Option<Self> {
+        if hidden.is_empty() || hidden.len() > PASSWORD_LEN_MAX {
+            return None;
+        }
+        let (blocks, []) = hidden.as_chunks::<BLOCK_LEN>() else {
+            return None;
+        };
+        let mut padded = [0; PASSWORD_LEN_MAX];
+        let mut previous = request;
+        for (block, clear) in blocks.iter().zip(padded.as_chunks_mut::<BLOCK_LEN>().0) {
+            *clear = *block;
+            xor(clear, previous, secret);
+            previous = block;
+        }
+        Some(Self {
+            padded,
+            used: hidden.len(),
+        })
+    }
+
+    /// Hides the password for a User-Password attribute; returns the octets used, 16 at least.
+    pub fn hide(
+        &self,
+        request: &Authenticator,
+        secret: &Secret,
+        hidden: &mut [u8; PASSWORD_LEN_MAX],
+    ) -> usize {
+        let len = self.used.next_multiple_of(BLOCK_LEN).max(BLOCK_LEN);
+        hidden.copy_from_slice(&self.padded);
+        let mut previous = *request;
+        for block in &mut hidden.as_chunks_mut::<BLOCK_LEN>().0[..len / BLOCK_LEN] {
+            xor(block, &previous, secret);
+            previous = *block;
+        }
+        len
+    }
+
+    /// The octets before the padding.
+    fn clear(&self) -> &[u8] {
+        let len = self.padded.iter().rposition(|octet| *octet != 0);
+        &self.padded[..len.map_or(0, |last| last + 1)]
+    }
+
+    /// True if there is nothing but padding.
+    pub fn is_empty(&self) -> bool {
+        self.clear().is_empty()
+    }
+
+    /// True if both are the same, in time that depends on neither.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.padded.ct_eq(&other.padded).into()
+    }
+
+    /// True if `chap_password` is the CHAP response of this password to `challenge` (RFC 2865 section 5.3).
+    pub fn matches_chap(&self, chap_password: &ChapPassword, challenge: &[u8]) -> bool {
+        let mut md5 = Md5::new();
+        md5.update([chap_password[0]]);
+        md5.update(self.clear());
+        md5.update(challenge);
+        let right: Authenticator = md5.finalize().into();
+        right.ct_eq(&chap_password[1..]).into()
+    }
+}
+
+impl Drop for Password {
+    fn drop(&mut self) {
+        self.padded[..self.used].zeroize();
+    }
+}
+
+/// The value of a CHAP-Password attribute: identifier, then the response.
+pub type ChapPassword = [u8; 1 + AUTHENTICATOR_LEN];
+
+fn xor(block: &mut [u8; BLOCK_LEN], previous: &Authenticator, secret: &Secret) {
+    let mut md5 = Md5::new();
+    md5.update(&**secret.octets);
+    md5.update(previous);
+    let mut mask: Authenticator = md5.finalize().into();
+    for (octet, mask) in block.iter_mut().zip(&mask) {
+        *octet ^= mask;
+    }
+    mask.zeroize();
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::code::Code;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn empty_and_endless_secrets_are_refused() {
+        assert_eq!(Secret::new(b"").err(), Some(SecretError::Empty));
+        assert_eq!(
+            Secret::new(&[1; 1025]).err(),
+            Some(SecretError::Long { len: 1025 })
+        );
+    }
+
+    /// RFC 2865 section 7.1.
+    #[test]
+    fn user_password_of_the_standard_is_revealed() {
+        let request = [
+            0x0f, 0x40, 0x3f, 0x94, 0x73, 0x97, 0x80, 0x57, 0xbd, 0x83, 0xd5, 0xcb, 0x98, 0xf4,
+            0x22, 0x7a,
+        ];
+        let hidden = [
+            0x0d, 0xbe, 0x70, 0x8d, 0x93, 0xd4, 0x13, 0xce, 0x31, 0x96, 0xe4, 0x3f, 0x78, 0x2a,
+            0x0a, 0xee,
+        ];
+        let password = Password::reveal(&hidden, &request, &secret("xyzzy5461")).unwrap();
+        assert_eq!(password.clear(), b"arctangent");
+    }
+
+    #[test]
+    fn hidden_password_of_wrong_length_is_refused() {
+        for len in [0, 1, 15, 17, 127, 129, 144, 253] {
+            let hidden = vec![0; len];
+            assert!(
+                Password::reveal(&hidden, &ZEROS, &secret("s")).is_none(),
+                "{len}"
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn hidden_password_is_revealed(
+            octets in prop::collection::vec(1_u8.., 0..=PASSWORD_LEN_MAX),
+            key in prop::collection::vec(any::<u8>(), 1..80),
+            request: Authenticator,
+        ) {
+            let secret = Secret::new(&key).unwrap();
+            let password = Password::new(&octets).unwrap();
+            let mut hidden = [0; PASSWORD_LEN_MAX];
+            let len = password.hide(&request, &secret, &mut hidden);
+            let revealed = Password::reveal(&hidden[..len], &request, &secret).unwrap();
+            prop_assert!(revealed.matches(&password));
+            prop_assert_eq!(revealed.clear(), &octets[..]);
+        }
+
+        #[test]
+        fn one_changed_bit_or_another_secret_breaks_the_signatures(
+            bit in 0_usize..((HEADER_LEN + 18 + 6) * 8),
+            request: Authenticator,
+        ) {
+            let key = secret("right");
+            let mut buffer = [0; 64];
+            let mut encoder = Encoder::new(&mut buffer, Code::ACCESS_ACCEPT, 3).unwrap();
+            encoder.message_authenticator().unwrap();
+            encoder.integer(crate::attribute::AttributeType::SESSION_TIMEOUT, 60).unwrap();
+            let len = finish_response(encoder, &request, &key);
+            let packet = Packet::decode(&buffer[..len]).unwrap();
+            prop_assert!(response_authenticator_is_right(&packet, &request, &key));
+            prop_assert!(message_authenticator_is_right(&packet, 22, Over::Request(&request), &key));
+            prop_assert!(!response_authenticator_is_right(&packet, &request, &secret("wrong")));
+            prop_assert!(!message_authenticator_is_right(&packet, 22, Over::Request(&request), &secret("wrong")));
+            buffer[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(packet) = Packet::decode(&buffer[..len]) {
+                prop_assert!(!response_authenticator_is_right(&packet, &request, &key));
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! An Access-Request or Status-Server, read in one pass.
+//!
+//! Collects; judges only what the octets alone can say. Not here: secrets, who may connect (`server`).
+
+use crate::attribute::{AttributeType, Vendor, microsoft, service_type};
+use crate::crypto::ChapPassword;
+use crate::mac;
+use crate::packet::{AUTHENTICATOR_LEN, Packet};
+
+/// The shortest CHAP-Challenge (RFC 2865 section 5.40).
+const CHAP_CHALLENGE_LEN_MIN: usize = 5;
+
+/// Where the Message-Authenticator is, if there is exactly one that could be right.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum MessageAuthenticator {
+    #[default]
+    Absent,
+    /// Its value begins there.
+    At(usize),
+    /// More than one, or not 16 octets.
+    Impossible,
+}
+
+impl MessageAuthenticator {
+    pub(crate) fn note(&mut self, value_len: usize, value_offset: usize) {
+        *self = match *self {
+            Self::Absent if value_len == AUTHENTICATOR_LEN => Self::At(value_offset),
+            Self::Absent | Self::At(_) | Self::Impossible => Self::Impossible,
+        };
+    }
+}
+
+/// What is wrong with attributes whose packet may still be genuine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Flaw {
+    /// An attribute that may appear once appears again.
+    Repeated,
+    /// A value of a length its type does not have.
+    BadValue,
+}
+
+/// The attributes of an Access-Request that decide its answer.
+#[derive(Debug, Default)]
+pub(crate) struct AccessRequest<'a> {
+    pub(crate) user_name: Option<&'a [u8]>,
+    pub(crate) user_password: Option<&'a [u8]>,
+    pub(crate) chap_password: Option<&'a ChapPassword>,
+    chap_challenge: Option<&'a [u8]>,
+    pub(crate) calling_station_id: Option<&'a [u8]>,
+    service_type: Option<u32>,
+    pub(crate) ms_chap: bool,
+    pub(crate) eap: bool,
+    pub(crate) message_authenticator: MessageAuthenticator,
+    /// The first flaw found. An Access-Request with one is rejected (RFC 2865 section 5), once it is known to be genuine.
+    pub(crate) flaw: Option<Flaw>,
+}
+
+impl<'a> AccessRequest<'a> {
+    pub(crate) fn read(packet: &Packet<'a>) -> Self {
+        let mut request = Self::default();
+        for attribute in packet.attributes() {
+            let value = attribute.value;
+            let flaw = match attribute.kind {
+                AttributeType::USER_NAME => set_octets(&mut request.user_name, value),
+                AttributeType::USER_PASSWORD => set_octets(&mut request.user_password, value),
+                AttributeType::CHAP_PASSWORD => match value.try_into() {
+                    Ok(chap) => set(&mut request.chap_password, chap),
+                    Err(_) => Some(Flaw::BadValue),
+                },
+                AttributeType::CHAP_CHALLENGE if value.len() < CHAP_CHALLENGE_LEN_MIN => {
+                    Some(Flaw::BadValue)
+                }
+                AttributeType::CHAP_CHALLENGE => set(&mut request.chap_challenge, value),
+                AttributeType::CALLING_STATION_ID => {
+                    set_octets(&mut request.calling_station_id, value)
+                }
+                AttributeType::SERVICE_TYPE => match attribute.integer() {
+                    Some(service) => set(&mut request.service_type, service),
+                    None => Some(Flaw::BadValue),
+                },
+                AttributeType::EAP_MESSAGE => {
+                    request.eap = true;
+                    None
+                }
+                AttributeType::MESSAGE_AUTHENTICATOR => {
+                    request
+                        .message_authenticator
+                        .note(value.len(), attribute.value_offset);
+                    None
+                }
+                AttributeType::VENDOR_SPECIFIC => {
+                    request.ms_chap |= is_ms_chap(attribute.vendor());
+                    None
+                }
+                _ => None,
+            };
+            request.flaw = request.flaw.or(flaw);
+        }
+        request
+    }
+
+    /// How many authentication methods the request carries. More than one is ambiguous.
+    pub(crate) fn method_count(&self) -> usize {
+        [
+            self.user_password.is_some(),
+            self.chap_password.is_some(),
+            self.ms_chap,
+            self.eap,
+        ]
+        .into_iter()
+        .filter(|present| *present)
+        .count()
+    }
+
+    /// What the CHAP response was made from: CHAP-Challenge, or the Request Authenticator without one.
+    pub(crate) fn chap_challenge(&self, packet: &Packet<'a>) -> &'a [u8] {
+        self.chap_challenge
+            .unwrap_or_else(|| packet.authenticator())
+    }
+
+    pub(crate) fn is_call_check(&self) -> bool {
+        self.service_type == Some(service_type::CALL_CHECK)
+    }
+
+    pub(crate) fn user_name_mac(&self) -> Option<[u8; 6]> {
+        self.user_name.and_then(mac::parse)
+    }
+
+    pub(crate) fn calling_station_mac(&self) -> Option<[u8; 6]> {
+        self.calling_station_id.and_then(mac::parse)
+    }
+}
+
+fn is_ms_chap(vendor: Option<(Vendor, u8)>) -> bool {
+    matches!(
+        vendor,
+        Some((
+            Vendor::MICROSOFT,
+            microsoft::MS_CHAP_RESPONSE | microsoft::MS_CHAP2_RESPONSE
+        ))
+    )
+}
+
+/// Fills an attribute that may appear once.
+pub(crate) fn set<T>(slot: &mut Option<T>, value: T) -> Option<Flaw> {
+    if slot.is_some() {
+        return Some(Flaw::Repeated);
+    }
+    *slot = Some(value);
+    None
+}
+
+/// Fills an attribute that may appear once and has at least one octet.
+pub(crate) fn set_octets<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Option<Flaw> {
+    if value.is_empty() {
+        return Some(Flaw::BadValue);
+    }
+    set(slot, value)
+}

@@ -1,0 +1,8 @@
+//! The server from outside: datagrams in, verdicts and replies out.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod accounting;
+mod support;
+mod vectors;
