@@ -116,3 +116,14 @@ impl Garthctl {
         serde_json::from_str(&out).with_context(|| format!("garthctl {}: {out}", all.join(" ")))
     }
 }
+
+/// The elements of a list, or of a page with a list of `items`.
+///
+/// # Errors
+///
+/// When it is neither.
+pub fn items(value: &Value) -> Result<Vec<Value>> {
+    let list = value.get("items").unwrap_or(value).as_array();
+    list.cloned()
+        .with_context(|| format!("no list but {value}"))
+}

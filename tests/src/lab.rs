@@ -4,10 +4,11 @@ use std::fs;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::curl::Curl;
-use crate::garthctl::Garthctl;
+use crate::garthctl::{self, Garthctl};
 use crate::garthd::{self, Files, Garthd, PLANS};
 use crate::internet;
 use crate::network::{Network, PORTAL_NAME, ROUTER_V4, ROUTER_V6, WEB_NAME, WEB_V4, WEB_V6};
@@ -114,5 +115,37 @@ impl Lab {
         self.garthctl
             .run(&["subscription", "import", &path.to_string_lossy()])
             .map(drop)
+    }
+
+    /// The subscription `name` as garthctl shows it.
+    ///
+    /// # Errors
+    ///
+    /// What garthctl said.
+    pub fn subscription(&self, name: &str) -> Result<Value> {
+        self.garthctl.json(&["subscription", "show", name])
+    }
+
+    /// The journal entries of the subscription `name`.
+    ///
+    /// # Errors
+    ///
+    /// What garthctl said.
+    pub fn history(&self, name: &str) -> Result<Vec<Value>> {
+        let history = self.garthctl.json(&["subscription", "history", name])?;
+        garthctl::items(&history)
+    }
+
+    /// The live sessions of the subscription `name`.
+    ///
+    /// # Errors
+    ///
+    /// What garthctl said.
+    pub fn sessions(&self, name: &str) -> Result<Vec<Value>> {
+        let id = self.subscription(name)?["id"].clone();
+        let sessions = garthctl::items(&self.garthctl.json(&["session", "list"])?)?;
+        let live =
+            |session: &Value| session["subscription"] == id && session["stopped_at"].is_null();
+        Ok(sessions.into_iter().filter(live).collect())
     }
 }

@@ -69,11 +69,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(&Step);
 ///
 /// The first step that went wrong, and what came instead.
 pub fn main_job(lab: &Lab, family: Family, tell: Tell<'_>) -> Result<Measured> {
-    let story = Story {
-        lab,
-        family,
-        curl: lab.curl(host_address(HOSTS[0], family))?.speaking("en"),
-    };
+    let story = Story::of(lab, family)?;
     story.step(
         tell,
         "The operator imports a suspended subscriber",
@@ -115,7 +111,8 @@ pub fn main_job(lab: &Lab, family: Family, tell: Tell<'_>) -> Result<Measured> {
     })
 }
 
-struct Story<'lab> {
+/// The subscriber [`ANNA`] and what she does.
+pub struct Story<'lab> {
     lab: &'lab Lab,
     family: Family,
     curl: Curl<'lab>,
@@ -130,7 +127,55 @@ struct Paid {
     release: Duration,
 }
 
-impl Story<'_> {
+impl<'lab> Story<'lab> {
+    /// The story in this lab; nothing has happened yet.
+    ///
+    /// # Errors
+    ///
+    /// When she cannot have a browser.
+    pub fn of(lab: &'lab Lab, family: Family) -> Result<Self> {
+        let curl = lab.curl(host_address(HOSTS[0], family))?.speaking("en");
+        Ok(Self { lab, family, curl })
+    }
+
+    /// Her browser.
+    pub fn curl(&self) -> &Curl<'lab> {
+        &self.curl
+    }
+
+    /// Imports her, suspended, and starts her session: she is in the garden.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong.
+    pub fn is_suspended(&self) -> Result<()> {
+        self.import()?;
+        self.start_session()?;
+        Ok(())
+    }
+
+    /// Chooses 3 months in the portal and returns the gateway's page.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong.
+    pub fn checks_out(&self) -> Result<Answer> {
+        let (shop, _) = self.reads_portal()?;
+        let (hosted, _) = self.chooses(&shop)?;
+        Ok(hosted)
+    }
+
+    /// Presses a button of the gateway's page: `action` is its value, `webhook` how the gateway tells Garth.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong.
+    pub fn presses(&self, hosted: &Answer, action: &str, webhook: &str) -> Result<Answer> {
+        let form = hosted.form_with("action")?;
+        self.curl
+            .submit(hosted, &form, &[("action", action), ("webhook", webhook)])
+    }
+
     fn step<T>(
         &self,
         tell: Tell<'_>,
@@ -307,14 +352,11 @@ impl Story<'_> {
     }
 
     fn pays(&self, hosted: &Answer) -> Done<Paid> {
-        let form = hosted.form_with("action")?;
         let target = SocketAddr::new(web_address(self.family), 443);
         let (answer, answered, first) = self.lab.network.home.enter(|| {
             thread::scope(|scope| {
                 let probe = scope.spawn(|| first_connection(target, RELEASE_MAX * 5));
-                let answer =
-                    self.curl
-                        .submit(hosted, &form, &[("action", "pay"), ("webhook", "normal")]);
+                let answer = self.presses(hosted, "pay", "normal");
                 let answered = clock::now();
                 (answer, answered, probe.join())
             })
