@@ -1,5 +1,10 @@
 //! Input that is wrong: silence and a counter, a plain 4xx page, a problem with its rule, a line number.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};

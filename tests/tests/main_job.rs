@@ -1,5 +1,10 @@
 //! The main job: suspended, walled in, paid, online again; and what must not happen beside it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
 use std::time::Duration;
 
 use garth_tests::Lab;

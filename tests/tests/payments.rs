@@ -1,5 +1,10 @@
 //! Payments that come twice, early, late or without a word: one activation each (E4).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
 use std::time::Duration;
 
 use garth_tests::Lab;

@@ -1,5 +1,10 @@
 //! RADIUS as a NAS meets it, by radclient of FreeRADIUS.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
 use garth_tests::Lab;
 use garth_tests::garthd::SECRET;
 use garth_tests::network::Family;
