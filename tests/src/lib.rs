@@ -15,6 +15,7 @@
 //!
 //! It needs root. Where something is missing it fails and says what; it never skips.
 
+pub mod browser;
 pub mod clock;
 pub mod curl;
 pub mod garthctl;

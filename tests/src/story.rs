@@ -17,8 +17,13 @@ use crate::network::{Family, HOSTS, WEB_NAME, host_address, host_v4, host_v6, we
 use crate::radclient::{Question, Reply};
 use crate::{Lab, html};
 
-/// The subscriber of the story; a line of `garthctl subscription import`.
-pub const ANNA: &str = r#"{"username":"anna","password":"rose-garden-7","plan":"home-100","paid_through":"2026-01-31","language":"en","name":"Anna Berger","hold":{"suspend":{"cause":"overdue","debt":"12.50"}}}"#;
+/// The subscriber of the story, as a line of `garthctl subscription import`: she owes 12.50, and 3 months
+/// cost 85.00.
+pub fn anna(language: &str) -> String {
+    format!(
+        r#"{{"username":"anna","password":"rose-garden-7","plan":"home-100","paid_through":"2026-01-31","language":"{language}","name":"Anna Berger","hold":{{"suspend":{{"cause":"overdue","debt":"12.50"}}}}}}"#
+    )
+}
 
 /// A refusal takes no longer: a browser shows it at once.
 const REFUSAL_MAX: Duration = Duration::from_millis(500);
@@ -63,7 +68,7 @@ pub struct Measured {
 /// Tells each step as it is done.
 pub type Tell<'a> = &'a mut dyn FnMut(&Step);
 
-/// Plays the main job for the subscriber [`ANNA`] in `family`.
+/// Plays the main job for the subscriber [`anna`] in `family`.
 ///
 /// # Errors
 ///
@@ -111,10 +116,11 @@ pub fn main_job(lab: &Lab, family: Family, tell: Tell<'_>) -> Result<Measured> {
     })
 }
 
-/// The subscriber [`ANNA`] and what she does.
+/// The subscriber [`anna`] and what she does.
 pub struct Story<'lab> {
     lab: &'lab Lab,
     family: Family,
+    language: &'static str,
     curl: Curl<'lab>,
 }
 
@@ -134,8 +140,22 @@ impl<'lab> Story<'lab> {
     ///
     /// When she cannot have a browser.
     pub fn of(lab: &'lab Lab, family: Family) -> Result<Self> {
-        let curl = lab.curl(host_address(HOSTS[0], family))?.speaking("en");
-        Ok(Self { lab, family, curl })
+        Self::told_in(lab, family, "en")
+    }
+
+    /// The story of a subscriber who reads `language`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Story::of`].
+    pub fn told_in(lab: &'lab Lab, family: Family, language: &'static str) -> Result<Self> {
+        let curl = lab.curl(host_address(HOSTS[0], family))?.speaking(language);
+        Ok(Self {
+            lab,
+            family,
+            language,
+            curl,
+        })
     }
 
     /// Her browser.
@@ -193,7 +213,7 @@ impl<'lab> Story<'lab> {
     }
 
     fn import(&self) -> Done<()> {
-        self.lab.import(&format!("{ANNA}\n"))?;
+        self.lab.import(&format!("{}\n", anna(self.language)))?;
         let shown = self.lab.garthctl.json(&["subscription", "show", "anna"])?;
         ensure!(shown["standing"] == "suspended", "standing: {shown}");
         ensure!(shown["access"] == "garden", "access: {shown}");
@@ -400,7 +420,9 @@ impl<'lab> Story<'lab> {
         let text = clock::wait_for("\"online again\"", PORTAL_MAX, || {
             let page = self.curl.follow(back).ok()?;
             let text = html::text(&page.body);
-            text.to_lowercase().contains("online again").then_some(text)
+            text.to_lowercase()
+                .contains("online again after")
+                .then_some(text)
         })?;
         Ok(((), vec![shortened(&text)]))
     }
