@@ -181,6 +181,8 @@ impl Garden {
 
     /// Walls and releases, in one transaction, then deletes the connections of everybody named. A prefix in
     /// both lists is released. Naming what is walled or released already is no error.
+    /// The members change first, within microseconds; deleting connections may take tens of milliseconds, once
+    /// for all prefixes of a call.
     ///
     /// When the kernel is not as expected, everything is repaired at once.
     ///

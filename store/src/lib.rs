@@ -1,10 +1,9 @@
 //! What is durable: one redb file, one writer, and an index in memory for the readers.
 //!
-//! Every change is a [`Write`]. The writer decides it by the rules of
-//! `subscription`, puts state, journal entry and outbox row into one
-//! transaction together with whatever else waits (group commit), publishes the
-//! outcome to the [`index`], and only then answers. Readers of the index never
-//! wait for the writer.
+//! Every change is a write that waits in a bounded queue. The writer decides it by the rules of
+//! `subscription`, puts state and journal entry into one transaction together with whatever else
+//! waits (group commit), publishes the outcome to the [`index`], and only then answers. Readers of
+//! the index never wait for the writer.
 //!
 //! Promises: what was answered is on disk; what was not is absent or whole. An
 //! error of the disk is final: the writer stops, and so should the process.
@@ -16,6 +15,20 @@ pub mod index;
 pub mod record;
 pub mod write;
 
+mod chain;
+mod disk;
+mod fault;
+mod open;
+mod queue;
+mod read;
 mod store;
+mod tables;
+mod writer;
 
-pub use store::{Options, Store};
+pub use disk::Damaged;
+pub use fault::{Fault, OpenError, ReadError, VerifyError};
+pub use queue::{BULK_LANE_MAX, BULK_RECORDS_PER_COMMIT, COMMAND_LANE_MAX, COMMANDS_PER_COMMIT};
+pub use read::{READ_MAX, Verified};
+pub use store::{
+    ACCOUNTING_BATCH_MAX, Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, StoreStatus,
+};

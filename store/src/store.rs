@@ -1,5 +1,461 @@
-//! The handle that everyone holds.
-/// O
-pub struct Options {}
-/// S
-pub struct Store {}
+//! The handle that everyone holds: reads on one snapshot, writes through the queue.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use garth_subscription::command::{Actor, Command};
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::money::Currency;
+use garth_subscription::plan::Plan;
+use garth_subscription::policy::{Policy, Rules};
+use garth_subscription::text::CommandId;
+use garth_subscription::time::{Span, Timestamp};
+use garth_subscription::{Decision, Refusal, decide};
+
+use crate::fault::OpenError;
+use crate::index::Index;
+use crate::open;
+use crate::record::{AccountingRecord, Checkout, CheckoutId, SessionKey};
+use crate::write::{
+    CaptureRequest, CommandRequest, Committed, Fired, NewSubscription, PlansApplied, Reply, Write,
+    WriteError,
+};
+use crate::writer::{self, Shared};
+
+/// The most new subscriptions that one commit takes; longer imports are cut into such pieces.
+pub const IMPORT_BATCH_MAX: usize = crate::queue::BULK_RECORDS_PER_COMMIT;
+/// The most accounting records in one piece of a batch.
+pub const ACCOUNTING_BATCH_MAX: usize = 1_024;
+
+/// Where the store learns the time.
+pub trait Clock: Send + Sync {
+    /// The wall clock. The store makes it effective: it never runs behind the last commit (E3).
+    fn now(&self) -> Timestamp;
+}
+
+/// Who is told what the store has done. Called by the writer: it must not block.
+pub trait Observer: Send + Sync {
+    /// These subscriptions have changed, or their addresses have, or time has moved their
+    /// standing. The index shows it already; whoever asked for it has no answer yet.
+    fn changed(&self, ids: &[SubscriptionId]);
+    /// The store has failed for good: the process should end.
+    fn failed(&self, error: &str);
+}
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The ISP's choices.
+    pub policy: Policy,
+    /// The currency that accounts are kept in; fixed with the first opening of a file.
+    pub currency: Currency,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told of changes.
+    pub observer: Arc<dyn Observer>,
+    /// How much of the file redb keeps in memory, in octets.
+    pub cache_bytes: usize,
+    /// How much is kept.
+    pub limits: Limits,
+}
+
+/// The bounds of what is kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// The most live sessions. A record that would begin one more is not answered (busy): its NAS
+    /// asks again, and no live session is thrown away for a new one.
+    pub sessions_max: u64,
+    /// A session of which nothing was heard for longer is closed.
+    pub session_stale_after: Span,
+    /// The most closed sessions; the oldest go first.
+    pub closed_sessions_max: u64,
+    /// How long closed sessions are kept.
+    pub closed_session_retention: Span,
+    /// The most checkouts that wait for their payment; no more are opened (busy).
+    pub open_checkouts_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 2_000_000,
+            session_stale_after: Span::from_days(1),
+            closed_sessions_max: 20_000_000,
+            closed_session_retention: Span::from_days(180),
+            open_checkouts_max: 100_000,
+        }
+    }
+}
+
+/// How the store is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreStatus {
+    /// How many subscriptions there are.
+    pub subscriptions: usize,
+    /// How many sessions live.
+    pub live_sessions: usize,
+    /// Commands and payments that wait for the writer.
+    pub commands_waiting: usize,
+    /// Batches of accounting records and imports that wait for the writer.
+    pub bulk_waiting: usize,
+    /// Requests that found a full lane.
+    pub refused_busy: u64,
+    /// Accounting records that found no room for a new session.
+    pub sessions_refused: u64,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Requests in those commits.
+    pub requests: u64,
+    /// Requests in the last commit.
+    pub last_commit_requests: u64,
+    /// How long the disk took for the last commit, in milliseconds of the wall clock.
+    pub last_commit_millis: i64,
+    /// When the last commit was, by effective time.
+    pub committed_at: Timestamp,
+    /// How far the wall clock is behind the last commit; zero where it is right (E3).
+    pub clock_behind: Span,
+    /// The last journal entry.
+    pub journal_sequence: u64,
+    /// Its hash.
+    pub journal_hash: [u8; 32],
+}
+
+/// The store. Clones share it; the last one that goes closes it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.shared
+            .queue
+            .close(WriteError::Failed("the store is closed".to_owned()));
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer
+            && writer.thread().id() != std::thread::current().id()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer has panicked");
+        }
+    }
+}
+
+impl Store {
+    /// Opens the file, or creates it for its owner alone (mode 0600), and starts the writer.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is unchanged then.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let file = owners_file(path).map_err(OpenError::File)?;
+        let db = redb::Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .create_file(file)
+            .map_err(open::database_error)?;
+        Self::start(db, options)
+    }
+
+    /// As [`Self::open`], on something other than a file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_backend(
+        backend: impl redb::StorageBackend,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let db = redb::Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .create_with_backend(backend)
+            .map_err(open::database_error)?;
+        Self::start(db, options)
+    }
+
+    fn start(db: redb::Database, options: Options) -> Result<Self, OpenError> {
+        let (shared, meta) = open::load(db, options)?;
+        let shared = Arc::new(shared);
+        let writer = std::thread::Builder::new()
+            .name("garth-store".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || writer::run(&shared, meta)
+            })
+            .map_err(OpenError::Thread)?;
+        Ok(Self(Arc::new(Inner {
+            shared,
+            writer: Mutex::new(Some(writer)),
+        })))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// The rules that decisions are made by now.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.shared().rules.load_full()
+    }
+
+    /// Puts another policy in place; it holds from the next commit on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.shared().rules.rcu(move |rules| Rules {
+            policy: policy.clone(),
+            catalogue: rules.catalogue.clone(),
+        });
+    }
+
+    /// Effective now: the wall clock, or the last commit where the clock has fallen behind it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared().now()
+    }
+
+    /// The index in memory.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.shared().index
+    }
+
+    /// How the store is.
+    #[must_use]
+    pub fn status(&self) -> StoreStatus {
+        let shared = self.shared();
+        let counters = &shared.counters;
+        let depth = shared.queue.depth();
+        let head = counters.head.load();
+        let committed_at = shared.committed_at();
+        StoreStatus {
+            subscriptions: shared.index.len(),
+            live_sessions: shared.index.live_sessions(),
+            commands_waiting: depth.commands,
+            bulk_waiting: depth.bulk,
+            refused_busy: depth.refused,
+            sessions_refused: counters.sessions_refused.load(Ordering::Relaxed),
+            commits: counters.commits.load(Ordering::Relaxed),
+            requests: counters.requests.load(Ordering::Relaxed),
+            last_commit_requests: counters.last_commit_requests.load(Ordering::Relaxed),
+            last_commit_millis: counters.last_commit_millis.load(Ordering::Relaxed),
+            committed_at,
+            clock_behind: committed_at.since(shared.clock.now()),
+            journal_sequence: head.0,
+            journal_hash: head.1,
+        }
+    }
+
+    /// What a command would do now, without doing it (L31).
+    ///
+    /// # Errors
+    /// As [`Self::command`], as far as rules go; [`WriteError::Failed`] if the disk cannot be read.
+    pub fn preview(&self, request: &CommandRequest) -> Result<Decision, WriteError> {
+        let rules = self.rules();
+        let subscription = self
+            .subscription(request.subscription)
+            .map_err(|error| WriteError::Failed(error.to_string()))?;
+        let order = &request.order;
+        match (&order.command, subscription) {
+            (Command::Create(_), subscription) => {
+                let facts = subscription.as_ref().map(|known| &known.facts);
+                Ok(decide(facts, order, self.now(), &rules)?)
+            }
+            (_, None) => Err(Refusal::Unknown.into()),
+            (_, Some(known)) => {
+                Ok(writer::stage(&known.facts, order, self.now(), &rules)?.decision)
+            }
+        }
+    }
+
+    /// Decides a command and commits what it changes.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed then. After [`WriteError::Failed`] nothing is known.
+    pub async fn command(&self, request: CommandRequest) -> Result<Committed, WriteError> {
+        self.ask(|reply| Write::Command(Box::new(request), reply))
+            .await
+    }
+
+    /// Adds a subscription.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub async fn add(
+        &self,
+        new: NewSubscription,
+        actor: Actor,
+        command_id: Option<CommandId>,
+    ) -> Result<Committed, WriteError> {
+        self.ask(|reply| Write::Add(Box::new(new), actor, command_id, reply))
+            .await
+    }
+
+    /// Adds many subscriptions; each has its own answer, in the order given. Pieces of
+    /// [`IMPORT_BATCH_MAX`] are committed one after the other.
+    ///
+    /// # Errors
+    /// [`WriteError::Failed`] or [`WriteError::Busy`] if nothing was done at all.
+    pub async fn import(
+        &self,
+        batch: Vec<NewSubscription>,
+        actor: Actor,
+    ) -> Result<Vec<Result<SubscriptionId, WriteError>>, WriteError> {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let after = rest.split_off(rest.len().min(IMPORT_BATCH_MAX));
+            let piece = std::mem::replace(&mut rest, after);
+            let len = piece.len();
+            let actor = actor.clone();
+            match self.ask(|reply| Write::Import(piece, actor, reply)).await {
+                Ok(piece) => answers.extend(piece),
+                Err(error) if answers.is_empty() => return Err(error),
+                Err(error) => answers.extend(std::iter::repeat_n(Err(error), len)),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Keeps an offer that a subscriber goes to the gateway with.
+    ///
+    /// # Errors
+    /// [`WriteError`], among them [`WriteError::Busy`] while too many are open.
+    pub async fn open_checkout(&self, checkout: Checkout) -> Result<(), WriteError> {
+        self.ask(|reply| Write::OpenCheckout(Box::new(checkout), reply))
+            .await
+    }
+
+    /// Keeps the gateway's own name for a checkout.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownCheckout`], or the store's own trouble.
+    pub async fn attach_checkout(
+        &self,
+        id: CheckoutId,
+        gateway_session: Box<str>,
+    ) -> Result<(), WriteError> {
+        self.ask(|reply| Write::AttachCheckout(id, gateway_session, reply))
+            .await
+    }
+
+    /// Notes that the gateway will take no money for a checkout any more.
+    ///
+    /// # Errors
+    /// As [`Self::attach_checkout`].
+    pub async fn expire_checkout(&self, id: CheckoutId) -> Result<(), WriteError> {
+        self.ask(|reply| Write::ExpireCheckout(id, reply)).await
+    }
+
+    /// Books money that a gateway took. The same payment again has the same answer and no effect.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownCheckout`], [`WriteError::PaymentIdReused`], or the store's own trouble.
+    pub async fn capture(&self, request: CaptureRequest) -> Result<Committed, WriteError> {
+        self.ask(|reply| Write::Capture(Box::new(request), reply))
+            .await
+    }
+
+    /// Puts these plans in the place of the catalogue.
+    ///
+    /// # Errors
+    /// [`WriteError::Catalogue`], [`WriteError::PlanInUse`], or the store's own trouble.
+    pub async fn apply_plans(
+        &self,
+        plans: Vec<Plan>,
+        actor: Actor,
+    ) -> Result<PlansApplied, WriteError> {
+        self.ask(|reply| Write::ApplyPlans(plans, actor, reply))
+            .await
+    }
+
+    /// Does what time has made due, a bounded part of it per call.
+    ///
+    /// # Errors
+    /// The store's own trouble only.
+    pub async fn fire_due(&self) -> Result<Fired, WriteError> {
+        self.ask(Write::FireDue).await
+    }
+
+    /// Closes a live session, as after a Disconnect-ACK; whether there was one.
+    ///
+    /// # Errors
+    /// The store's own trouble only.
+    pub async fn close_session(&self, key: SessionKey, cause: u32) -> Result<bool, WriteError> {
+        self.ask(|reply| Write::CloseSession(key, cause, reply))
+            .await
+    }
+
+    /// Keeps accounting records; returns once they are on the disk. It blocks: not for async code.
+    ///
+    /// # Errors
+    /// [`WriteError::Busy`] while the writer is behind or there is no room for a new session: send
+    /// no answer, the NAS asks again. Some of the records may have been kept, which does no harm.
+    pub fn account(&self, mut records: Vec<AccountingRecord>) -> Result<(), WriteError> {
+        while !records.is_empty() {
+            let after = records.split_off(records.len().min(ACCOUNTING_BATCH_MAX));
+            let piece = std::mem::replace(&mut records, after);
+            let (answer, answered) = std::sync::mpsc::sync_channel(1);
+            let reply: Reply<()> = Box::new(move |result| {
+                // Whoever asked may have gone; the record is kept all the same.
+                answer.try_send(result).unwrap_or_default();
+            });
+            self.shared().queue.push(Write::Account(piece, reply))?;
+            answered.recv().unwrap_or_else(|_| Err(stopped()))?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what waits, stops the writer and takes nothing more. Reads still work.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Sends a write to the writer and waits for its answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(Reply<T>) -> Write,
+    ) -> Result<T, WriteError> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let reply: Reply<T> = Box::new(move |result| {
+            // Whoever asked may have gone; what was asked is done all the same.
+            drop(answer.send(result));
+        });
+        self.shared().queue.push(write(reply))?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+fn stopped() -> WriteError {
+    WriteError::Failed("the writer has stopped".to_owned())
+}
+
+/// The file at `path`, created if need be, readable and writable by its owner alone.
+fn owners_file(path: &Path) -> std::io::Result<File> {
+    const OWNER_ONLY: u32 = 0o600;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(OWNER_ONLY)
+        .open(path)?;
+    // A file that a person copied here may be open to others; it holds passwords.
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+    }
+    Ok(file)
+}

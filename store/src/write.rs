@@ -2,13 +2,13 @@
 
 use garth_subscription::command::Create;
 use garth_subscription::facts::SubscriptionId;
+use garth_subscription::journal::EntryId;
 use garth_subscription::plan::{CatalogueError, Plan};
 use garth_subscription::subscriber::Subscriber;
-use garth_subscription::text::{CommandId, PaymentId};
+use garth_subscription::text::{CommandId, PaymentId, PlanId};
 use garth_subscription::{Actor, Decision, Money, Order, Refusal, Timestamp};
-use garth_subscription::journal::EntryId;
 
-use crate::record::{AccountingRecord, Checkout, CheckoutId};
+use crate::record::{AccountingRecord, Checkout, CheckoutId, SessionKey};
 
 /// A command for one subscription.
 #[derive(Clone, Debug)]
@@ -97,29 +97,101 @@ pub enum WriteError {
 }
 
 /// What the timer found due.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Fired {
     /// Agenda items that were carried out.
     pub agenda: usize,
     /// Subscriptions whose standing time alone has changed.
     pub boundaries: usize,
+    /// Sessions closed because their NAS has long said nothing of them.
+    pub stale_sessions: usize,
+    /// Whether more is due than one call does: call again at once.
+    pub more: bool,
+}
+
+/// What became of the catalogue.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PlansApplied {
+    /// Plans that are new.
+    pub added: Vec<PlanId>,
+    /// Plans that are not what they were.
+    pub changed: Vec<PlanId>,
+    /// Plans that are gone.
+    pub removed: Vec<PlanId>,
 }
 
 /// What can be asked of the writer. Every variant carries where its answer goes.
 pub(crate) enum Write {
-    Command(CommandRequest, Reply<Committed>),
-    Add(Box<NewSubscription>, Actor, Reply<Committed>),
-    Import(Vec<NewSubscription>, Actor, ReplyMany),
-    Accounting(Vec<AccountingRecord>, Reply<()>),
-    OpenCheckout(Checkout, Reply<()>),
+    Command(Box<CommandRequest>, Reply<Committed>),
+    Add(
+        Box<NewSubscription>,
+        Actor,
+        Option<CommandId>,
+        Reply<Committed>,
+    ),
+    Import(Vec<NewSubscription>, Actor, Reply<Imported>),
+    Account(Vec<AccountingRecord>, Reply<()>),
+    OpenCheckout(Box<Checkout>, Reply<()>),
     AttachCheckout(CheckoutId, Box<str>, Reply<()>),
     ExpireCheckout(CheckoutId, Reply<()>),
-    Capture(CaptureRequest, Reply<Committed>),
-    ApplyPlans(Vec<Plan>, Reply<()>),
+    Capture(Box<CaptureRequest>, Reply<Committed>),
+    ApplyPlans(Vec<Plan>, Actor, Reply<PlansApplied>),
     FireDue(Reply<Fired>),
+    CloseSession(SessionKey, u32, Reply<bool>),
 }
 
-/// Where an answer goes.
-pub(crate) type Reply<T> = tokio::sync::oneshot::Sender<Result<T, WriteError>>;
-/// Where the answers to an import go, one per line and in its order.
-pub(crate) type ReplyMany = tokio::sync::oneshot::Sender<Result<Vec<Result<SubscriptionId, WriteError>>, WriteError>>;
+/// Where an answer goes. It must not block.
+pub(crate) type Reply<T> = Box<dyn FnOnce(Result<T, WriteError>) + Send>;
+/// The answers to an import, one per new subscription and in their order.
+pub(crate) type Imported = Vec<Result<SubscriptionId, WriteError>>;
+
+impl Write {
+    /// Whether it waits in the lane that commands pass by.
+    pub(crate) const fn is_bulk(&self) -> bool {
+        match self {
+            Self::Import(..) | Self::Account(..) => true,
+            Self::Command(..)
+            | Self::Add(..)
+            | Self::OpenCheckout(..)
+            | Self::AttachCheckout(..)
+            | Self::ExpireCheckout(..)
+            | Self::Capture(..)
+            | Self::ApplyPlans(..)
+            | Self::FireDue(..)
+            | Self::CloseSession(..) => false,
+        }
+    }
+
+    /// How many records it brings.
+    pub(crate) const fn records(&self) -> usize {
+        match self {
+            Self::Import(news, _, _) => news.len(),
+            Self::Account(records, _) => records.len(),
+            Self::Command(..)
+            | Self::Add(..)
+            | Self::OpenCheckout(..)
+            | Self::AttachCheckout(..)
+            | Self::ExpireCheckout(..)
+            | Self::Capture(..)
+            | Self::ApplyPlans(..)
+            | Self::FireDue(..)
+            | Self::CloseSession(..) => 1,
+        }
+    }
+
+    /// Answers that it was not done.
+    pub(crate) fn refuse(self, why: WriteError) {
+        match self {
+            Self::Command(_, reply) => reply(Err(why)),
+            Self::Capture(_, reply) | Self::Add(_, _, _, reply) => reply(Err(why)),
+            Self::Import(_, _, reply) => reply(Err(why)),
+            Self::Account(_, reply)
+            | Self::OpenCheckout(_, reply)
+            | Self::AttachCheckout(_, _, reply)
+            | Self::ExpireCheckout(_, reply) => reply(Err(why)),
+            Self::ApplyPlans(_, _, reply) => reply(Err(why)),
+            Self::FireDue(reply) => reply(Err(why)),
+            Self::CloseSession(_, _, reply) => reply(Err(why)),
+        }
+    }
+}

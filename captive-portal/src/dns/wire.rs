@@ -44,6 +44,10 @@ const TYPE_A: u16 = 1;
 const TYPE_CNAME: u16 = 5;
 const TYPE_AAAA: u16 = 28;
 const TYPE_OPT: u16 = 41;
+/// Browsers ask for it beside A and AAAA, and some connect to the addresses it hints at (RFC 9460).
+const TYPE_HTTPS: u16 = 65;
+const HINT_V4: u16 = 4;
+const HINT_V6: u16 = 6;
 /// 128 to 255 are questions about more than data: transfers, everything (RFC 6895 section 3.1).
 const META_TYPES: std::ops::RangeInclusive<u16> = 128..=255;
 const CLASS_IN: u16 = 1;
@@ -219,16 +223,21 @@ impl Query {
         let mut addresses = Vec::new();
         for record in &answers {
             let data = reply.get(record.data_at..record.end).ok_or(Malformed)?;
-            let address = match record.kind {
-                TYPE_A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
-                TYPE_AAAA => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
-                _ => None,
+            let found: Vec<IpAddr> = match record.kind {
+                TYPE_A => <[u8; 4]>::try_from(data)
+                    .map(IpAddr::from)
+                    .into_iter()
+                    .collect(),
+                TYPE_AAAA => <[u8; 16]>::try_from(data)
+                    .map(IpAddr::from)
+                    .into_iter()
+                    .collect(),
+                TYPE_HTTPS => hints(data),
+                _ => continue,
             };
-            let Some(address) = address.filter(is_destination) else {
-                continue;
-            };
-            if addresses.len() < ADDRESSES_MAX && owners.contains(&name(reply, record.at)?.0) {
-                addresses.push(address);
+            if owners.contains(&name(reply, record.at)?.0) {
+                let room = ADDRESSES_MAX - addresses.len();
+                addresses.extend(found.into_iter().filter(is_destination).take(room));
             }
         }
         Ok(addresses)
@@ -281,6 +290,28 @@ impl Query {
         octets.extend(&self.question);
         octets
     }
+}
+
+/// The addresses an HTTPS record hints at (RFC 9460 section 2.2); what is malformed holds no more hints.
+fn hints(data: &[u8]) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    // The priority, then the name of the target.
+    let Ok(mut at) = skip_name(data, 2) else {
+        return found;
+    };
+    while let (Ok(key), Ok(length)) = (number(data, at), number(data, at + 2)) {
+        let end = at + 4 + usize::from(length);
+        let Some(value) = data.get(at + 4..end) else {
+            break;
+        };
+        match key {
+            HINT_V4 => found.extend(value.as_chunks::<4>().0.iter().copied().map(IpAddr::from)),
+            HINT_V6 => found.extend(value.as_chunks::<16>().0.iter().copied().map(IpAddr::from)),
+            _ => (),
+        }
+        at = end;
+    }
+    found
 }
 
 /// Whether opening the address could ever be meant: names that lead to this router's own or to everybody's
@@ -466,6 +497,25 @@ mod tests {
             read.addresses(&reply),
             Ok(vec![IpAddr::from([192, 0, 2, 1])])
         );
+    }
+
+    #[test]
+    fn addresses_hinted_at_by_an_https_record_count_too() {
+        let mut octets = answer(7);
+        octets.truncate(27);
+        octets[7] = 1;
+        octets[11] = 0;
+        let data = b"\0\x01\0\0\x01\0\x03\x02h2\0\x04\0\x08\xc0\0\x02\x07\x7f\0\0\x01\0\x06\0\x10 \x01\r\xb8\0\0\0\0\0\0\0\0\0\0\0\x09";
+        octets.extend(b"\xc0\x0c\0\x41\0\x01\0\0\0\x3c\0");
+        octets.push(u8::try_from(data.len()).unwrap());
+        octets.extend(data);
+        let read = Query::read(&query()).unwrap();
+        let reply = read.accept(7, octets).unwrap();
+        let expected = ["192.0.2.7", "2001:db8::9"].map(|text| text.parse::<IpAddr>().unwrap());
+        assert_eq!(read.addresses(&reply), Ok(expected.to_vec()));
+        for length in 0..data.len() {
+            assert!(hints(&data[..length]).len() <= 2);
+        }
     }
 
     #[test]

@@ -1,0 +1,187 @@
+//! Measures an import: `cargo run --release -p garth-store --example import -- FOLDER COUNT`.
+//!
+//! Adds COUNT subscriptions with user name, password and MAC address to a new store in FOLDER,
+//! opens it again, and takes payments one after the other.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use garth_store::write::{CommandRequest, NewSubscription};
+use garth_store::{Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store};
+use garth_subscription::calendar::{BillingZone, Months};
+use garth_subscription::command::{Actor, Command, Create, Order, Role, Tender};
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::money::{Currency, Money};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::policy::Policy;
+use garth_subscription::subscriber::{MacAddress, Subscriber};
+use garth_subscription::time::Timestamp;
+use uuid::Uuid;
+
+/// How many payments are taken one after the other.
+const PAYMENTS: u32 = 200;
+/// 21 November 2026, in milliseconds.
+const START: i64 = 1_795_262_400_000;
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        instant(START)
+    }
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn changed(&self, _: &[SubscriptionId]) {}
+    fn failed(&self, error: &str) {
+        say(error);
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().expect("the first argument is a folder");
+    let count = arguments
+        .next()
+        .and_then(|count| count.parse().ok())
+        .expect("the second argument is a number");
+    let path = Path::new(&folder).join("import.redb");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers starts");
+    let store = open(&path);
+    runtime.block_on(async {
+        store
+            .apply_plans(vec![plan()], operator())
+            .await
+            .expect("one plan is a catalogue");
+        let begun = instant_now();
+        let mut next = 0;
+        while next < count {
+            let until = count.min(next + u32::try_from(IMPORT_BATCH_MAX).unwrap_or(u32::MAX));
+            let batch = (next..until).map(new).collect();
+            let answers = store.import(batch, operator()).await.expect("a disk");
+            assert!(answers.iter().all(Result::is_ok), "{:?}", answers.first());
+            next = until;
+        }
+        say(&format!("{count} imported in {:?}", begun.elapsed()));
+    });
+    drop(store);
+    let begun = instant_now();
+    let store = open(&path);
+    say(&format!(
+        "{} in the index after {:?}",
+        store.index().len(),
+        begun.elapsed()
+    ));
+    let begun = instant_now();
+    runtime.block_on(async {
+        for number in 0..PAYMENTS.min(count) {
+            store.command(payment(number)).await.expect("a payment");
+        }
+    });
+    say(&format!("a payment in {:?}", begun.elapsed() / PAYMENTS));
+}
+
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").expect("standard output is open");
+}
+
+#[expect(clippy::disallowed_methods, reason = "this program measures")]
+fn instant_now() -> Instant {
+    Instant::now()
+}
+
+fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis).expect("it is in this century")
+}
+
+fn open(path: &Path) -> Store {
+    let options = Options {
+        policy: Policy::new(BillingZone::UTC),
+        currency: Currency::EUR,
+        clock: Arc::new(StandingClock),
+        observer: Arc::new(Nobody),
+        cache_bytes: 256 << 20,
+        limits: Limits::default(),
+    };
+    Store::open(path, options).expect("a folder that can be written to")
+}
+
+fn operator() -> Actor {
+    Actor {
+        role: Role::Operator,
+        name: "import".parse().expect("a name"),
+        on_behalf_of: None,
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        id: "home-100".parse().expect("an id"),
+        name: "Home 100".parse().expect("a name"),
+        kind: PlanKind::Internet,
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+        prices: vec![PriceLine {
+            months: Months::new(1).expect("a month"),
+            amount: euros(30),
+        }],
+        change_to: Vec::new(),
+    }
+}
+
+fn euros(euros: i64) -> Money {
+    Money::from_minor(euros * 100, Currency::EUR).expect("a small amount")
+}
+
+fn id(number: u32) -> SubscriptionId {
+    SubscriptionId(Uuid::from_u128((1 << 80) + u128::from(number)))
+}
+
+fn new(number: u32) -> NewSubscription {
+    let [_, b, c, d] = number.to_be_bytes();
+    NewSubscription {
+        subscriber: Subscriber {
+            // Scattered, as names that people choose are.
+            user_name: format!("user{:010}", number.wrapping_mul(2_654_435_761))
+                .parse()
+                .ok(),
+            password: format!("pw{number}").parse().ok(),
+            mac: Some(MacAddress([2, 0, 0, b, c, d])),
+            ..Subscriber::default()
+        },
+        create: Create {
+            id: id(number),
+            plan: "home-100".parse().expect("an id"),
+            services: Vec::new(),
+            start_at: None,
+            paid_through: Some(instant(START + 86_400_000 * i64::from(number % 60 + 1))),
+            anchor_day: None,
+            balance: None,
+            holds: Vec::new(),
+        },
+    }
+}
+
+fn payment(number: u32) -> CommandRequest {
+    CommandRequest {
+        subscription: id(number),
+        order: Order {
+            actor: operator(),
+            reason: None,
+            command: Command::Pay {
+                months: Months::new(1).expect("a month"),
+                tender: Tender::Captured {
+                    payment: format!("pay-{number}").parse().expect("an id"),
+                    amount: euros(30),
+                },
+            },
+        },
+        command_id: None,
+    }
+}

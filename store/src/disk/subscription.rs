@@ -1,0 +1,406 @@
+//! Subscriptions and what is asked of them, on the disk.
+
+use std::net::Ipv4Addr;
+
+use garth_subscription::Facts;
+use garth_subscription::calendar::{Anchor, CivilDate};
+use garth_subscription::facts::{
+    Disable, Ending, Holds, Pause, Phase, Service, ServiceState, SubscriptionId, Suspend,
+    SuspendCause,
+};
+use garth_subscription::subscriber::{Language, MacAddress, Subscriber};
+use garth_subscription::time::{Span, Timestamp};
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
+
+use super::network::{PrefixRow, prefix, prefix_row};
+use super::{
+    Damaged, IdRow, MoneyRow, codes, instant, money, money_row, of_row, optional_instant,
+    optional_money, optional_text, plan_id, text, to_row,
+};
+use crate::record::Subscription;
+
+#[derive(Decode, Encode)]
+struct SubscriptionRow<'a> {
+    #[b(0)]
+    facts: FactsRow<'a>,
+    #[b(1)]
+    subscriber: SubscriberRow<'a>,
+    #[n(2)]
+    boundary: Option<i64>,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct SubscriberRow<'a> {
+    #[b(0)]
+    user_name: Option<&'a str>,
+    #[b(1)]
+    password: Option<&'a str>,
+    #[n(2)]
+    mac: Option<ByteArray<6>>,
+    #[b(3)]
+    external_id: Option<&'a str>,
+    #[b(4)]
+    name: Option<&'a str>,
+    #[b(5)]
+    phone: Option<&'a str>,
+    #[b(6)]
+    language: Option<&'a str>,
+    #[n(7)]
+    framed_ipv4: Option<u32>,
+    #[n(8)]
+    delegated_ipv6: Option<PrefixRow>,
+    #[b(9)]
+    partner: Option<&'a str>,
+    #[b(10)]
+    reseller: Option<&'a str>,
+}
+
+#[derive(Decode, Encode)]
+struct FactsRow<'a> {
+    #[n(0)]
+    version: u64,
+    #[b(1)]
+    phase: PhaseRow<'a>,
+    #[n(2)]
+    paid_through: i64,
+    #[n(3)]
+    anchor: (i32, u32, u32),
+    #[n(4)]
+    grace_until: Option<i64>,
+    #[n(5)]
+    pause: Option<PauseRow>,
+    #[b(6)]
+    suspend: Option<SuspendRow<'a>>,
+    #[b(7)]
+    disable: Option<DisableRow<'a>>,
+    #[b(8)]
+    plan: &'a str,
+    #[b(9)]
+    services: Vec<ServiceRow<'a>>,
+    #[n(10)]
+    balance: MoneyRow,
+}
+
+#[derive(Decode, Encode)]
+enum PhaseRow<'a> {
+    #[n(1)]
+    Pending {
+        #[n(0)]
+        start_at: i64,
+    },
+    #[n(2)]
+    Started {
+        #[n(0)]
+        at: i64,
+    },
+    #[n(3)]
+    Ended {
+        #[n(0)]
+        at: i64,
+        #[n(1)]
+        how: u8,
+        #[b(2)]
+        by: &'a str,
+        #[b(3)]
+        reason: Option<&'a str>,
+    },
+}
+
+#[derive(Decode, Encode)]
+struct PauseRow {
+    #[n(0)]
+    from: i64,
+    #[n(1)]
+    until: Option<i64>,
+    #[n(2)]
+    banked: i64,
+}
+
+#[derive(Decode, Encode)]
+struct SuspendRow<'a> {
+    #[n(0)]
+    cause: u8,
+    #[n(1)]
+    since: i64,
+    #[n(2)]
+    debt: Option<MoneyRow>,
+    #[b(3)]
+    reason: Option<&'a str>,
+    #[n(4)]
+    postponed_until: Option<i64>,
+}
+
+#[derive(Decode, Encode)]
+struct DisableRow<'a> {
+    #[n(0)]
+    since: i64,
+    #[b(1)]
+    reason: &'a str,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct ServiceRow<'a> {
+    #[b(0)]
+    plan: &'a str,
+    #[n(1)]
+    state: u8,
+}
+
+codes!(Ending, "ending", ending_code, ending_of: Cancelled = 1, Terminated = 2);
+codes!(ServiceState, "state of a service", service_code, service_of:
+    Draft = 1, Effective = 2, Ended = 3);
+codes!(SuspendCause, "cause of a suspension", cause_code, cause_of:
+    Overdue = 1, Fraud = 2, Operator = 3);
+
+/// A subscription as it is stored: with the instant of its row in the agenda.
+pub(crate) struct StoredSubscription {
+    pub(crate) subscription: Subscription,
+    /// Where the agenda names it; nowhere if time alone changes nothing more.
+    pub(crate) boundary: Option<Timestamp>,
+}
+
+/// The row of a subscription; its id is the table's key.
+pub(crate) fn encode_subscription(
+    subscription: &Subscription,
+    boundary: Option<Timestamp>,
+) -> Vec<u8> {
+    to_row(&SubscriptionRow {
+        facts: facts_row(&subscription.facts),
+        subscriber: subscriber_row(&subscription.subscriber),
+        boundary: boundary.map(Timestamp::unix_millis),
+    })
+}
+
+/// The subscription of a row.
+pub(crate) fn decode_subscription(
+    id: SubscriptionId,
+    octets: &[u8],
+) -> Result<StoredSubscription, Damaged> {
+    let row: SubscriptionRow<'_> = of_row("subscription", octets)?;
+    Ok(StoredSubscription {
+        subscription: Subscription {
+            subscriber: subscriber(&row.subscriber)?,
+            facts: facts(id, &row.facts)?,
+        },
+        boundary: optional_instant(row.boundary)?,
+    })
+}
+
+/// What a command id or a payment id answers when it comes again.
+pub(crate) struct AnswerRecord {
+    /// SHA-256 of the request.
+    pub(crate) digest: [u8; 32],
+    /// The journal entry that was made.
+    pub(crate) sequence: u64,
+    /// The facts after it.
+    pub(crate) facts: Facts,
+}
+
+#[derive(Decode, Encode)]
+struct AnswerRow<'a> {
+    #[n(0)]
+    digest: ByteArray<32>,
+    #[n(1)]
+    sequence: u64,
+    #[n(2)]
+    subscription: IdRow,
+    #[b(3)]
+    facts: FactsRow<'a>,
+}
+
+/// The row of an answer.
+pub(crate) fn encode_answer(answer: &AnswerRecord) -> Vec<u8> {
+    to_row(&AnswerRow {
+        digest: ByteArray::from(answer.digest),
+        sequence: answer.sequence,
+        subscription: answer.facts.id.0.into(),
+        facts: facts_row(&answer.facts),
+    })
+}
+
+/// The answer of a row.
+pub(crate) fn decode_answer(octets: &[u8]) -> Result<AnswerRecord, Damaged> {
+    let row: AnswerRow<'_> = of_row("answer", octets)?;
+    Ok(AnswerRecord {
+        digest: *row.digest,
+        sequence: row.sequence,
+        facts: facts(SubscriptionId(row.subscription.into()), &row.facts)?,
+    })
+}
+
+fn facts_row(facts: &Facts) -> FactsRow<'_> {
+    let (year, month, day) = facts.anchor.date.ymd();
+    FactsRow {
+        version: facts.version,
+        phase: phase_row(&facts.phase),
+        paid_through: facts.paid_through.unix_millis(),
+        anchor: (year, month, day),
+        grace_until: facts.grace_until.map(Timestamp::unix_millis),
+        pause: facts.holds.pause.map(|pause| PauseRow {
+            from: pause.from.unix_millis(),
+            until: pause.until.map(Timestamp::unix_millis),
+            banked: pause.banked.millis(),
+        }),
+        suspend: facts.holds.suspend.as_ref().map(|suspend| SuspendRow {
+            cause: cause_code(suspend.cause),
+            since: suspend.since.unix_millis(),
+            debt: suspend.debt.map(money_row),
+            reason: suspend.reason.as_ref().map(|reason| reason.as_str()),
+            postponed_until: suspend.postponed_until.map(Timestamp::unix_millis),
+        }),
+        disable: facts.holds.disable.as_ref().map(|disable| DisableRow {
+            since: disable.since.unix_millis(),
+            reason: disable.reason.as_str(),
+        }),
+        plan: facts.plan.as_str(),
+        services: facts.services.iter().map(service_row).collect(),
+        balance: money_row(facts.balance),
+    }
+}
+
+pub(super) fn service_row(service: &Service) -> ServiceRow<'_> {
+    ServiceRow {
+        plan: service.plan.as_str(),
+        state: service_code(service.state),
+    }
+}
+
+fn phase_row(phase: &Phase) -> PhaseRow<'_> {
+    match phase {
+        Phase::Pending { start_at } => PhaseRow::Pending {
+            start_at: start_at.unix_millis(),
+        },
+        Phase::Started { at } => PhaseRow::Started {
+            at: at.unix_millis(),
+        },
+        Phase::Ended {
+            at,
+            how,
+            by,
+            reason,
+        } => PhaseRow::Ended {
+            at: at.unix_millis(),
+            how: ending_code(*how),
+            by: by.as_str(),
+            reason: reason.as_ref().map(|reason| reason.as_str()),
+        },
+    }
+}
+
+fn facts(id: SubscriptionId, row: &FactsRow<'_>) -> Result<Facts, Damaged> {
+    let (year, month, day) = row.anchor;
+    let date = CivilDate::from_ymd(year, month, day)
+        .ok_or_else(|| Damaged::new("anchor", format_args!("{year}-{month}-{day} is no date")))?;
+    let service = |row: &ServiceRow<'_>| {
+        Ok(Service {
+            plan: plan_id(row.plan)?,
+            state: service_of(row.state)?,
+        })
+    };
+    Ok(Facts {
+        id,
+        version: row.version,
+        phase: phase(&row.phase)?,
+        paid_through: instant(row.paid_through)?,
+        anchor: Anchor { date },
+        grace_until: optional_instant(row.grace_until)?,
+        holds: Holds {
+            pause: row.pause.as_ref().map(pause).transpose()?,
+            suspend: row.suspend.as_ref().map(suspend).transpose()?,
+            disable: row.disable.as_ref().map(disable).transpose()?,
+        },
+        plan: plan_id(row.plan)?,
+        services: row
+            .services
+            .iter()
+            .map(service)
+            .collect::<Result<_, Damaged>>()?,
+        balance: money(&row.balance)?,
+    })
+}
+
+fn phase(row: &PhaseRow<'_>) -> Result<Phase, Damaged> {
+    Ok(match row {
+        PhaseRow::Pending { start_at } => Phase::Pending {
+            start_at: instant(*start_at)?,
+        },
+        PhaseRow::Started { at } => Phase::Started { at: instant(*at)? },
+        PhaseRow::Ended {
+            at,
+            how,
+            by,
+            reason,
+        } => Phase::Ended {
+            at: instant(*at)?,
+            how: ending_of(*how)?,
+            by: text("actor", by)?,
+            reason: optional_text("reason", *reason)?,
+        },
+    })
+}
+
+fn pause(row: &PauseRow) -> Result<Pause, Damaged> {
+    Ok(Pause {
+        from: instant(row.from)?,
+        until: optional_instant(row.until)?,
+        banked: Span::from_millis(row.banked)
+            .ok_or_else(|| Damaged::new("pause", "the banked time is below zero"))?,
+    })
+}
+
+fn suspend(row: &SuspendRow<'_>) -> Result<Suspend, Damaged> {
+    Ok(Suspend {
+        cause: cause_of(row.cause)?,
+        since: instant(row.since)?,
+        debt: optional_money(row.debt.as_ref())?,
+        reason: optional_text("reason", row.reason)?,
+        postponed_until: optional_instant(row.postponed_until)?,
+    })
+}
+
+fn disable(row: &DisableRow<'_>) -> Result<Disable, Damaged> {
+    Ok(Disable {
+        since: instant(row.since)?,
+        reason: text("reason", row.reason)?,
+    })
+}
+
+pub(super) fn subscriber_row(subscriber: &Subscriber) -> SubscriberRow<'_> {
+    SubscriberRow {
+        user_name: subscriber.user_name.as_ref().map(|name| name.as_str()),
+        password: subscriber
+            .password
+            .as_ref()
+            .map(|password| password.expose()),
+        mac: subscriber.mac.map(|mac| ByteArray::from(mac.0)),
+        external_id: subscriber.external_id.as_ref().map(|id| id.as_str()),
+        name: subscriber.name.as_ref().map(|name| name.as_str()),
+        phone: subscriber.phone.as_ref().map(|phone| phone.as_str()),
+        language: subscriber.language.map(Language::code),
+        framed_ipv4: subscriber.framed_ipv4.map(Ipv4Addr::to_bits),
+        delegated_ipv6: subscriber.delegated_ipv6.map(prefix_row),
+        partner: subscriber.partner.as_ref().map(|name| name.as_str()),
+        reseller: subscriber.reseller.as_ref().map(|name| name.as_str()),
+    }
+}
+
+fn subscriber(row: &SubscriberRow<'_>) -> Result<Subscriber, Damaged> {
+    let language = |code: &str| {
+        Language::from_code(code)
+            .ok_or_else(|| Damaged::new("language", format_args!("{code:?} is none")))
+    };
+    Ok(Subscriber {
+        user_name: optional_text("user name", row.user_name)?,
+        password: optional_text("password", row.password)?,
+        mac: row.mac.as_ref().map(|mac| MacAddress(**mac)),
+        external_id: optional_text("external id", row.external_id)?,
+        name: optional_text("name", row.name)?,
+        phone: optional_text("phone", row.phone)?,
+        language: row.language.map(language).transpose()?,
+        framed_ipv4: row.framed_ipv4.map(Ipv4Addr::from_bits),
+        delegated_ipv6: row.delegated_ipv6.as_ref().map(prefix).transpose()?,
+        partner: optional_text("partner", row.partner)?,
+        reseller: optional_text("reseller", row.reseller)?,
+    })
+}

@@ -1,0 +1,442 @@
+//! Reads: each on one snapshot of redb, so that it sees whole commits only.
+//!
+//! They block on the disk; async code calls them where blocking is allowed.
+
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::subscriber::MacAddress;
+use garth_subscription::text::PaymentId;
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use uuid::Uuid;
+
+use crate::chain::{self, Hash, NO_HASH};
+use crate::disk::{Damaged, decode_checkout, decode_payment, decode_session, decode_subscription};
+use crate::fault::{Fault, ReadError, VerifyError};
+use crate::index::{Content, Index};
+use crate::open;
+use crate::record::{
+    ChainedEntry, Checkout, CheckoutId, Payment, Session, SessionKey, Subscription,
+};
+use crate::store::Store;
+use crate::tables::{
+    CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME, CLOSED_SESSIONS,
+    IDENTITIES, IdentityKind, JOURNAL, JOURNAL_BY_SUBSCRIPTION, LIVE_BY_SUBSCRIPTION,
+    LIVE_SESSIONS, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of, session_key,
+    session_octets,
+};
+
+/// The most rows that one read returns, whatever is asked for.
+pub const READ_MAX: usize = 10_000;
+/// How many entries are verified between two reports of progress.
+const PROGRESS_EVERY: u64 = 4_096;
+
+/// What a verification has proved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Verified {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The hash of the last one; zeros if there is none.
+    pub head: [u8; 32],
+}
+
+type Journal = ReadOnlyTable<u64, &'static [u8]>;
+
+impl Store {
+    fn snapshot(&self) -> Result<ReadTransaction, Fault> {
+        Ok(self.shared().db.begin_read()?)
+    }
+
+    /// The subscription of that id.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the disk fails; so of all reads.
+    pub fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, ReadError> {
+        Ok(read_subscription(&self.snapshot()?, id)?)
+    }
+
+    /// The subscription that goes by that name: an id, a user name, a MAC address in any usual
+    /// notation or an external id, tried in this order.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn resolve(&self, name: &str) -> Result<Option<SubscriptionId>, ReadError> {
+        Ok(resolve(&self.snapshot()?, name)?)
+    }
+
+    /// At most `limit` subscriptions in the order of their ids, those after `after`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn subscriptions(
+        &self,
+        after: Option<SubscriptionId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, ReadError> {
+        Ok(subscriptions(&self.snapshot()?, after, limit)?)
+    }
+
+    /// At most `limit` journal entries of a subscription, newest first, those before sequence
+    /// `before`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn history(
+        &self,
+        id: SubscriptionId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ChainedEntry>, ReadError> {
+        Ok(history(&self.snapshot()?, id, before, limit)?)
+    }
+
+    /// At most `limit` journal entries from sequence `from` on.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn journal(&self, from: u64, limit: usize) -> Result<Vec<ChainedEntry>, ReadError> {
+        Ok(journal(&self.snapshot()?, from, limit)?)
+    }
+
+    /// Hashes the whole journal again, as of now; `progress` is told how many entries of how many
+    /// are done.
+    ///
+    /// # Errors
+    /// [`VerifyError`] names the first entry that is not what it was.
+    pub fn verify_journal(
+        &self,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verified, VerifyError> {
+        verify(&self.snapshot()?, progress)
+    }
+
+    /// At most `limit` sessions, of one subscription or of all: the live ones, then, unless
+    /// `live_only`, the closed ones, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn sessions(
+        &self,
+        of: Option<SubscriptionId>,
+        live_only: bool,
+        limit: usize,
+    ) -> Result<Vec<Session>, ReadError> {
+        let txn = self.snapshot()?;
+        let limit = limit.min(READ_MAX);
+        let mut sessions = live_sessions(&txn, of, limit)?;
+        if !live_only && sessions.len() < limit {
+            sessions.extend(closed_sessions(&txn, of, limit - sessions.len())?);
+        }
+        Ok(sessions)
+    }
+
+    /// The session of that name: the live one, else the one closed last.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn session(&self, key: &SessionKey) -> Result<Option<Session>, ReadError> {
+        Ok(session(&self.snapshot()?, key)?)
+    }
+
+    /// The payment of that id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, ReadError> {
+        Ok(payment(&self.snapshot()?, id)?)
+    }
+
+    /// The checkout of that id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn checkout(&self, id: CheckoutId) -> Result<Option<Checkout>, ReadError> {
+        let txn = self.snapshot()?;
+        Ok(read_checkout(&txn, id.0.as_u128())?)
+    }
+
+    /// At most `limit` checkouts that wait for their payment, in no order that matters.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn open_checkouts(&self, limit: usize) -> Result<Vec<Checkout>, ReadError> {
+        Ok(open_checkouts(&self.snapshot()?, limit)?)
+    }
+
+    /// At most `limit` checkouts of a subscription, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn checkouts_of(
+        &self,
+        id: SubscriptionId,
+        limit: usize,
+    ) -> Result<Vec<Checkout>, ReadError> {
+        Ok(checkouts_of(&self.snapshot()?, id, limit)?)
+    }
+
+    /// The content of an index filled from the tables alone: what [`Store::index`] must equal.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn content_on_disk(&self) -> Result<Content, ReadError> {
+        let index = Index::new();
+        index.publish_rates(&self.rules().catalogue);
+        open::fill(&index, &self.snapshot()?)?;
+        Ok(index.content())
+    }
+}
+
+fn read_subscription(
+    txn: &ReadTransaction,
+    id: SubscriptionId,
+) -> Result<Option<Subscription>, Fault> {
+    let table = txn.open_table(SUBSCRIPTIONS)?;
+    let row = table.get(id_key(id))?;
+    let stored = row.map(|row| decode_subscription(id, row.value()));
+    Ok(stored.transpose()?.map(|stored| stored.subscription))
+}
+
+fn resolve(txn: &ReadTransaction, name: &str) -> Result<Option<SubscriptionId>, Fault> {
+    if let Ok(id) = name.parse::<Uuid>()
+        && let table = txn.open_table(SUBSCRIPTIONS)?
+        && table.get(id.as_u128())?.is_some()
+    {
+        return Ok(Some(SubscriptionId(id)));
+    }
+    let identities = txn.open_table(IDENTITIES)?;
+    let find = |key: Vec<u8>| -> Result<Option<SubscriptionId>, Fault> {
+        Ok(identities.get(key.as_slice())?.map(|id| id_of(id.value())))
+    };
+    if let Some(id) = find(IdentityKind::UserName.key(name.as_bytes()))? {
+        return Ok(Some(id));
+    }
+    if let Ok(mac) = name.parse::<MacAddress>()
+        && let Some(id) = find(IdentityKind::Mac.key(&mac.0))?
+    {
+        return Ok(Some(id));
+    }
+    find(IdentityKind::ExternalId.key(name.as_bytes()))
+}
+
+fn subscriptions(
+    txn: &ReadTransaction,
+    after: Option<SubscriptionId>,
+    limit: usize,
+) -> Result<Vec<Subscription>, Fault> {
+    let table = txn.open_table(SUBSCRIPTIONS)?;
+    let Some(from) = after.map_or(Some(0), |id| id_key(id).checked_add(1)) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for row in table.range(from..)?.take(limit.min(READ_MAX)) {
+        let (key, value) = row?;
+        found.push(decode_subscription(id_of(key.value()), value.value())?.subscription);
+    }
+    Ok(found)
+}
+
+fn history(
+    txn: &ReadTransaction,
+    id: SubscriptionId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<ChainedEntry>, Fault> {
+    let sequences = txn.open_table(JOURNAL_BY_SUBSCRIPTION)?;
+    let journal = txn.open_table(JOURNAL)?;
+    let id = id_key(id);
+    let range = (id, 0)..(id, before.unwrap_or(u64::MAX));
+    let mut found = Vec::new();
+    for row in sequences.range(range)?.rev().take(limit.min(READ_MAX)) {
+        let (_, sequence) = row?.0.value();
+        let row = entry_row(&journal, sequence)?;
+        let previous = hash_before(&journal, sequence)?;
+        found.push(chain::chained(sequence, previous, row.value())?);
+    }
+    Ok(found)
+}
+
+fn journal(txn: &ReadTransaction, from: u64, limit: usize) -> Result<Vec<ChainedEntry>, Fault> {
+    let journal = txn.open_table(JOURNAL)?;
+    let from = from.max(1);
+    let mut previous = None;
+    let mut found: Vec<ChainedEntry> = Vec::new();
+    for row in journal.range(from..)?.take(limit.min(READ_MAX)) {
+        let (key, value) = row?;
+        let before = match previous {
+            Some(hash) => hash,
+            None => hash_before(&journal, key.value())?,
+        };
+        let entry = chain::chained(key.value(), before, value.value())?;
+        previous = Some(entry.hash);
+        found.push(entry);
+    }
+    Ok(found)
+}
+
+fn entry_row(
+    journal: &Journal,
+    sequence: u64,
+) -> Result<redb::AccessGuard<'_, &'static [u8]>, Fault> {
+    let missing = || Damaged::new("journal", format_args!("entry {sequence} is missing"));
+    Ok(journal.get(sequence)?.ok_or_else(missing)?)
+}
+
+fn hash_before(journal: &Journal, sequence: u64) -> Result<Hash, Fault> {
+    if sequence <= 1 {
+        return Ok(NO_HASH);
+    }
+    Ok(chain::parts(entry_row(journal, sequence - 1)?.value())?.0)
+}
+
+fn verify(
+    txn: &ReadTransaction,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Verified, VerifyError> {
+    let meta = Meta::read(&txn.open_table(META).map_err(Fault::from)?)?;
+    let journal = txn.open_table(JOURNAL).map_err(Fault::from)?;
+    let (mut done, mut previous) = (0, NO_HASH);
+    for row in journal.iter().map_err(Fault::from)? {
+        let (key, value) = row.map_err(Fault::from)?;
+        let sequence = done + 1;
+        if key.value() != sequence {
+            return Err(VerifyError::Missing { sequence });
+        }
+        let broken = VerifyError::Broken { sequence };
+        let Ok((hash, body)) = chain::parts(value.value()) else {
+            return Err(broken);
+        };
+        if chain::hash(meta.epoch, sequence, &previous, body) != hash {
+            return Err(broken);
+        }
+        (done, previous) = (sequence, hash);
+        if done % PROGRESS_EVERY == 0 {
+            progress(done, meta.sequence);
+        }
+    }
+    if (done, previous) != (meta.sequence, meta.hash) {
+        return Err(VerifyError::End {
+            found: done,
+            expected: meta.sequence,
+        });
+    }
+    progress(done, meta.sequence);
+    Ok(Verified {
+        entries: done,
+        head: previous,
+    })
+}
+
+fn live_sessions(
+    txn: &ReadTransaction,
+    of: Option<SubscriptionId>,
+    limit: usize,
+) -> Result<Vec<Session>, Fault> {
+    let live = txn.open_table(LIVE_SESSIONS)?;
+    let mut found = Vec::new();
+    let Some(id) = of.map(id_key) else {
+        for row in live.iter()?.take(limit) {
+            let (key, value) = row?;
+            found.push(decode_session(session_key(key.value())?, value.value())?.0);
+        }
+        return Ok(found);
+    };
+    let by_subscription = txn.open_table(LIVE_BY_SUBSCRIPTION)?;
+    for row in by_subscription.range((id, [].as_slice())..)?.take(limit) {
+        let (key, _) = row?;
+        let (owner, key) = key.value();
+        if owner != id {
+            break;
+        }
+        if let Some(value) = live.get(key)? {
+            found.push(decode_session(session_key(key)?, value.value())?.0);
+        }
+    }
+    Ok(found)
+}
+
+fn closed_sessions(
+    txn: &ReadTransaction,
+    of: Option<SubscriptionId>,
+    limit: usize,
+) -> Result<Vec<Session>, Fault> {
+    let closed = txn.open_table(CLOSED_SESSIONS)?;
+    let mut places = Vec::new();
+    if let Some(id) = of.map(id_key) {
+        let by_subscription = txn.open_table(CLOSED_BY_SUBSCRIPTION)?;
+        let none = [].as_slice();
+        let range = (id, 0, none)..(id, u64::MAX, none);
+        for row in by_subscription.range(range)?.rev().take(limit) {
+            let (key, _) = row?;
+            let (_, stopped_at, key) = key.value();
+            places.push((key.to_vec(), stopped_at));
+        }
+    } else {
+        for row in txn.open_table(CLOSED_BY_TIME)?.iter()?.rev().take(limit) {
+            let (key, _) = row?;
+            let (stopped_at, key) = key.value();
+            places.push((key.to_vec(), stopped_at));
+        }
+    }
+    let mut found = Vec::with_capacity(places.len());
+    for (key, stopped_at) in places {
+        if let Some(value) = closed.get((key.as_slice(), stopped_at))? {
+            found.push(decode_session(session_key(&key)?, value.value())?.0);
+        }
+    }
+    Ok(found)
+}
+
+fn session(txn: &ReadTransaction, key: &SessionKey) -> Result<Option<Session>, Fault> {
+    let octets = session_octets(key);
+    if let Some(row) = txn.open_table(LIVE_SESSIONS)?.get(octets.as_slice())? {
+        return Ok(Some(decode_session(key.clone(), row.value())?.0));
+    }
+    let closed = txn.open_table(CLOSED_SESSIONS)?;
+    let range = (octets.as_slice(), 0)..=(octets.as_slice(), u64::MAX);
+    let Some(row) = closed.range(range)?.next_back() else {
+        return Ok(None);
+    };
+    Ok(Some(decode_session(key.clone(), row?.1.value())?.0))
+}
+
+fn payment(txn: &ReadTransaction, id: &PaymentId) -> Result<Option<Payment>, Fault> {
+    let table = txn.open_table(PAYMENTS)?;
+    let Some(row) = table.get(id.as_str())? else {
+        return Ok(None);
+    };
+    Ok(Some(decode_payment(id.clone(), row.value())?.0))
+}
+
+fn read_checkout(txn: &ReadTransaction, id: u128) -> Result<Option<Checkout>, Fault> {
+    let table = txn.open_table(CHECKOUTS)?;
+    let row = table.get(id)?;
+    let checkout = row.map(|row| decode_checkout(CheckoutId(Uuid::from_u128(id)), row.value()));
+    Ok(checkout.transpose()?)
+}
+
+fn open_checkouts(txn: &ReadTransaction, limit: usize) -> Result<Vec<Checkout>, Fault> {
+    let mut found = Vec::new();
+    for row in txn
+        .open_table(OPEN_CHECKOUTS)?
+        .iter()?
+        .take(limit.min(READ_MAX))
+    {
+        found.extend(read_checkout(txn, row?.0.value())?);
+    }
+    Ok(found)
+}
+
+fn checkouts_of(
+    txn: &ReadTransaction,
+    id: SubscriptionId,
+    limit: usize,
+) -> Result<Vec<Checkout>, Fault> {
+    let table = txn.open_table(CHECKOUTS_BY_SUBSCRIPTION)?;
+    let id = id_key(id);
+    let range = (id, 0, 0)..=(id, u64::MAX, u128::MAX);
+    let mut found = Vec::new();
+    for row in table.range(range)?.rev().take(limit.min(READ_MAX)) {
+        let (_, _, checkout) = row?.0.value();
+        found.extend(read_checkout(txn, checkout)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,319 @@
+//! The tables of the redb file: their names, their keys, and how they are opened.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `meta` | name | octets; see [`Meta`] |
+//! | `plans` | plan id | plan |
+//! | `subscriptions` | id | facts, subscriber, agenda instant |
+//! | `identities` | kind, value | subscription id; unique |
+//! | `journal` | sequence | hash, then body |
+//! | `journal_by_subscription` | id, sequence | – |
+//! | `agenda` | instant, id | – |
+//! | `live_sessions` | NAS, Acct-Session-Id | session |
+//! | `live_by_subscription` | id, session key | – |
+//! | `closed_sessions` | session key, stop instant | session |
+//! | `closed_by_time` | stop instant, session key | – |
+//! | `closed_by_subscription` | id, stop instant, session key | – |
+//! | `payments` | payment id | payment and the answer it got |
+//! | `checkouts` | id | checkout |
+//! | `open_checkouts` | id | – |
+//! | `checkouts_by_subscription` | id, creation instant, checkout id | – |
+//! | `commands` | command id | digest of the request and the answer it got |
+//!
+//! The outbox for the ledger is no table: every journal entry has to be delivered, in order, so
+//! what waits is the journal above the sequence that the ledger has acknowledged. A number cannot
+//! grow; rows that nobody fetches (an edge that stands alone) would.
+//!
+//! Instants in keys are milliseconds since 1970 as `u64`; ids are UUIDs as `u128`, so that redb
+//! sorts both as people do.
+
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::subscriber::Subscriber;
+use garth_subscription::time::Timestamp;
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use crate::disk::Damaged;
+use crate::fault::Fault;
+use crate::record::SessionKey;
+
+type Definition<K, V> = TableDefinition<'static, K, V>;
+type Octets = &'static [u8];
+
+pub(crate) const META: Definition<&str, Octets> = Definition::new("meta");
+pub(crate) const PLANS: Definition<&str, Octets> = Definition::new("plans");
+pub(crate) const SUBSCRIPTIONS: Definition<u128, Octets> = Definition::new("subscriptions");
+pub(crate) const IDENTITIES: Definition<Octets, u128> = Definition::new("identities");
+pub(crate) const JOURNAL: Definition<u64, Octets> = Definition::new("journal");
+pub(crate) const JOURNAL_BY_SUBSCRIPTION: Definition<(u128, u64), ()> =
+    Definition::new("journal_by_subscription");
+pub(crate) const AGENDA: Definition<(u64, u128), ()> = Definition::new("agenda");
+pub(crate) const LIVE_SESSIONS: Definition<Octets, Octets> = Definition::new("live_sessions");
+pub(crate) const LIVE_BY_SUBSCRIPTION: Definition<(u128, Octets), ()> =
+    Definition::new("live_by_subscription");
+pub(crate) const CLOSED_SESSIONS: Definition<(Octets, u64), Octets> =
+    Definition::new("closed_sessions");
+pub(crate) const CLOSED_BY_TIME: Definition<(u64, Octets), ()> = Definition::new("closed_by_time");
+pub(crate) const CLOSED_BY_SUBSCRIPTION: Definition<(u128, u64, Octets), ()> =
+    Definition::new("closed_by_subscription");
+pub(crate) const PAYMENTS: Definition<&str, Octets> = Definition::new("payments");
+pub(crate) const CHECKOUTS: Definition<u128, Octets> = Definition::new("checkouts");
+pub(crate) const OPEN_CHECKOUTS: Definition<u128, ()> = Definition::new("open_checkouts");
+pub(crate) const CHECKOUTS_BY_SUBSCRIPTION: Definition<(u128, u64, u128), ()> =
+    Definition::new("checkouts_by_subscription");
+pub(crate) const COMMANDS: Definition<&str, Octets> = Definition::new("commands");
+
+/// Every table, open for writing in one transaction.
+pub(crate) struct Tables<'txn> {
+    pub(crate) meta: Table<'txn, &'static str, Octets>,
+    pub(crate) plans: Table<'txn, &'static str, Octets>,
+    pub(crate) subscriptions: Table<'txn, u128, Octets>,
+    pub(crate) identities: Table<'txn, Octets, u128>,
+    pub(crate) journal: Table<'txn, u64, Octets>,
+    pub(crate) journal_by_subscription: Table<'txn, (u128, u64), ()>,
+    pub(crate) agenda: Table<'txn, (u64, u128), ()>,
+    pub(crate) live_sessions: Table<'txn, Octets, Octets>,
+    pub(crate) live_by_subscription: Table<'txn, (u128, Octets), ()>,
+    pub(crate) closed_sessions: Table<'txn, (Octets, u64), Octets>,
+    pub(crate) closed_by_time: Table<'txn, (u64, Octets), ()>,
+    pub(crate) closed_by_subscription: Table<'txn, (u128, u64, Octets), ()>,
+    pub(crate) payments: Table<'txn, &'static str, Octets>,
+    pub(crate) checkouts: Table<'txn, u128, Octets>,
+    pub(crate) open_checkouts: Table<'txn, u128, ()>,
+    pub(crate) checkouts_by_subscription: Table<'txn, (u128, u64, u128), ()>,
+    pub(crate) commands: Table<'txn, &'static str, Octets>,
+}
+
+impl<'txn> Tables<'txn> {
+    /// Opens them, and creates those that are not there.
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
+        Ok(Self {
+            meta: txn.open_table(META)?,
+            plans: txn.open_table(PLANS)?,
+            subscriptions: txn.open_table(SUBSCRIPTIONS)?,
+            identities: txn.open_table(IDENTITIES)?,
+            journal: txn.open_table(JOURNAL)?,
+            journal_by_subscription: txn.open_table(JOURNAL_BY_SUBSCRIPTION)?,
+            agenda: txn.open_table(AGENDA)?,
+            live_sessions: txn.open_table(LIVE_SESSIONS)?,
+            live_by_subscription: txn.open_table(LIVE_BY_SUBSCRIPTION)?,
+            closed_sessions: txn.open_table(CLOSED_SESSIONS)?,
+            closed_by_time: txn.open_table(CLOSED_BY_TIME)?,
+            closed_by_subscription: txn.open_table(CLOSED_BY_SUBSCRIPTION)?,
+            payments: txn.open_table(PAYMENTS)?,
+            checkouts: txn.open_table(CHECKOUTS)?,
+            open_checkouts: txn.open_table(OPEN_CHECKOUTS)?,
+            checkouts_by_subscription: txn.open_table(CHECKOUTS_BY_SUBSCRIPTION)?,
+            commands: txn.open_table(COMMANDS)?,
+        })
+    }
+}
+
+/// The version of the tables as a whole.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// What the store knows of itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Meta {
+    /// Tells this edge's entry ids from those of others; random, made with the file.
+    pub(crate) edge: u32,
+    /// Which life of this edge's journal it is (LEDGER section 6).
+    pub(crate) epoch: u64,
+    /// The last commit's instant: effective now never falls behind it (E3).
+    pub(crate) committed_at: Timestamp,
+    /// The last journal entry; 0 before the first.
+    pub(crate) sequence: u64,
+    /// Its hash; zeros before the first.
+    pub(crate) hash: [u8; 32],
+}
+
+pub(crate) const META_SCHEMA: &str = "schema";
+pub(crate) const META_CURRENCY: &str = "currency";
+const META_EDGE: &str = "edge";
+const META_EPOCH: &str = "epoch";
+const META_HEAD: &str = "head";
+
+impl Meta {
+    /// Reads it from a `meta` table that was written before.
+    pub(crate) fn read(table: &impl ReadableTable<&'static str, Octets>) -> Result<Self, Fault> {
+        let head: [u8; 48] = fixed(table, META_HEAD)?;
+        let (committed_at, rest) = head.split_first_chunk::<8>().expect("48 octets");
+        let (sequence, hash) = rest.split_first_chunk::<8>().expect("40 octets");
+        Ok(Self {
+            edge: u32::from_be_bytes(fixed(table, META_EDGE)?),
+            epoch: u64::from_be_bytes(fixed(table, META_EPOCH)?),
+            committed_at: of_millis(u64::from_be_bytes(*committed_at))?,
+            sequence: u64::from_be_bytes(*sequence),
+            hash: hash.try_into().expect("32 octets"),
+        })
+    }
+
+    /// Writes all of it.
+    pub(crate) fn write(&self, table: &mut Table<'_, &'static str, Octets>) -> Result<(), Fault> {
+        table.insert(META_EDGE, self.edge.to_be_bytes().as_slice())?;
+        table.insert(META_EPOCH, self.epoch.to_be_bytes().as_slice())?;
+        self.write_head(table)
+    }
+
+    /// Writes what moves with every commit.
+    pub(crate) fn write_head(
+        &self,
+        table: &mut Table<'_, &'static str, Octets>,
+    ) -> Result<(), Fault> {
+        let mut head = [0; 48];
+        head[..8].copy_from_slice(&millis(self.committed_at).to_be_bytes());
+        head[8..16].copy_from_slice(&self.sequence.to_be_bytes());
+        head[16..].copy_from_slice(&self.hash);
+        table.insert(META_HEAD, head.as_slice())?;
+        Ok(())
+    }
+}
+
+/// A value of known length in `meta`.
+pub(crate) fn fixed<const N: usize>(
+    table: &impl ReadableTable<&'static str, Octets>,
+    name: &'static str,
+) -> Result<[u8; N], Fault> {
+    let guard = table
+        .get(name)?
+        .ok_or_else(|| Damaged::new("meta row", format_args!("{name} is missing")))?;
+    let octets = guard.value();
+    Ok(octets
+        .try_into()
+        .map_err(|_| Damaged::new("meta row", format_args!("{name} has {}", octets.len())))?)
+}
+
+/// Whether a table has any row; a table that was never created has none.
+pub(crate) fn has_meta(txn: &ReadTransaction) -> Result<bool, Fault> {
+    match txn.open_table(META) {
+        Ok(table) => Ok(table.get(META_SCHEMA)?.is_some()),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An instant as part of a key.
+pub(crate) fn millis(at: Timestamp) -> u64 {
+    u64::try_from(at.unix_millis()).expect("a Timestamp is not before 1970")
+}
+
+/// The instant of a key.
+pub(crate) fn of_millis(millis: u64) -> Result<Timestamp, Damaged> {
+    i64::try_from(millis)
+        .ok()
+        .and_then(Timestamp::from_unix_millis)
+        .ok_or_else(|| Damaged::new("instant", format_args!("{millis} ms is out of range")))
+}
+
+/// A subscription's id as a key.
+pub(crate) const fn id_key(id: SubscriptionId) -> u128 {
+    id.0.as_u128()
+}
+
+/// The subscription of a key.
+pub(crate) const fn id_of(key: u128) -> SubscriptionId {
+    SubscriptionId(uuid::Uuid::from_u128(key))
+}
+
+/// The octets before which all sessions of a NAS lie: the length of its name and the name, so that
+/// no NAS's sessions follow those of another whose name is a part of its own.
+pub(crate) fn nas_prefix(nas: &str) -> Vec<u8> {
+    let len = u16::try_from(nas.len()).unwrap_or(u16::MAX);
+    let mut octets = len.to_be_bytes().to_vec();
+    octets.extend_from_slice(&nas.as_bytes()[..usize::from(len)]);
+    octets
+}
+
+/// A session's key as octets.
+pub(crate) fn session_octets(key: &SessionKey) -> Vec<u8> {
+    let mut octets = nas_prefix(&key.nas);
+    octets.extend_from_slice(&key.acct_session_id);
+    octets
+}
+
+/// The session's key of those octets.
+pub(crate) fn session_key(octets: &[u8]) -> Result<SessionKey, Damaged> {
+    let parts = octets
+        .split_first_chunk::<2>()
+        .and_then(|(len, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*len))));
+    let (nas, acct_session_id) =
+        parts.ok_or_else(|| Damaged::new("session key", "it is too short"))?;
+    Ok(SessionKey {
+        nas: std::str::from_utf8(nas)
+            .map_err(|error| Damaged::new("session key", error))?
+            .into(),
+        acct_session_id: acct_session_id.into(),
+    })
+}
+
+/// What a subscription is found by.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum IdentityKind {
+    UserName,
+    Mac,
+    ExternalId,
+    FramedIpv4,
+    DelegatedIpv6,
+}
+
+impl IdentityKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserName => "username",
+            Self::Mac => "mac",
+            Self::ExternalId => "external_id",
+            Self::FramedIpv4 => "framed_ipv4",
+            Self::DelegatedIpv6 => "delegated_ipv6",
+        }
+    }
+
+    /// The key of a value of this kind.
+    pub(crate) fn key(self, value: &[u8]) -> Vec<u8> {
+        let code = match self {
+            Self::UserName => 1,
+            Self::Mac => 2,
+            Self::ExternalId => 3,
+            Self::FramedIpv4 => 4,
+            Self::DelegatedIpv6 => 5,
+        };
+        let mut key = Vec::with_capacity(1 + value.len());
+        key.push(code);
+        key.extend_from_slice(value);
+        key
+    }
+}
+
+/// The keys in `identities` that belong to a subscriber.
+pub(crate) fn identities(subscriber: &Subscriber) -> Vec<(IdentityKind, Vec<u8>)> {
+    let mut keys = Vec::with_capacity(2);
+    let mut add = |kind: IdentityKind, value: &[u8]| keys.push((kind, kind.key(value)));
+    if let Some(name) = &subscriber.user_name {
+        add(IdentityKind::UserName, name.as_str().as_bytes());
+    }
+    if let Some(mac) = &subscriber.mac {
+        add(IdentityKind::Mac, &mac.0);
+    }
+    if let Some(id) = &subscriber.external_id {
+        add(IdentityKind::ExternalId, id.as_str().as_bytes());
+    }
+    if let Some(address) = &subscriber.framed_ipv4 {
+        add(IdentityKind::FramedIpv4, &address.octets());
+    }
+    if let Some(prefix) = &subscriber.delegated_ipv6 {
+        let mut value = prefix.address().octets().to_vec();
+        value.push(prefix.prefix_len());
+        add(IdentityKind::DelegatedIpv6, &value);
+    }
+    keys
+}
+
+/// The value of an identity for people.
+pub(crate) fn identity_text(subscriber: &Subscriber, kind: IdentityKind) -> String {
+    let text = match kind {
+        IdentityKind::UserName => subscriber.user_name.as_ref().map(ToString::to_string),
+        IdentityKind::Mac => subscriber.mac.as_ref().map(ToString::to_string),
+        IdentityKind::ExternalId => subscriber.external_id.as_ref().map(ToString::to_string),
+        IdentityKind::FramedIpv4 => subscriber.framed_ipv4.as_ref().map(ToString::to_string),
+        IdentityKind::DelegatedIpv6 => subscriber.delegated_ipv6.as_ref().map(ToString::to_string),
+    };
+    text.unwrap_or_default().escape_debug().to_string()
+}

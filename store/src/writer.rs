@@ -1,0 +1,361 @@
+//! The one writer: takes what waits, decides it, commits it together, publishes it, answers.
+//!
+//! A [`Batch`] is one redb transaction. Later requests of a batch see what earlier ones did, as the
+//! transaction reads its own writes. A request is decided before it touches a table, so a refused
+//! one leaves nothing behind and spoils nobody else's. Answers are kept until the commit is
+//! durable and the index shows it.
+//!
+//! An error of the disk ends the writer: whoever waits is told, nobody is ever told "done" again,
+//! and the process should exit (DESIGN section 2).
+
+mod accounting;
+mod payments;
+mod plans;
+mod subscriptions;
+mod timer;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::policy::Rules;
+use garth_subscription::{Refusal, Timestamp};
+use redb::{Database, Durability, WriteTransaction};
+
+use crate::disk::Damaged;
+use crate::fault::Fault;
+use crate::index::{Index, SessionClaim};
+use crate::queue::Queue;
+use crate::record::Subscription;
+use crate::store::{Clock, Limits, Observer};
+use crate::tables::{Meta, Tables};
+use crate::write::{Reply, Write, WriteError};
+
+pub(crate) use subscriptions::stage;
+
+/// What the handle and the writer share.
+pub(crate) struct Shared {
+    pub(crate) db: Database,
+    pub(crate) queue: Queue,
+    pub(crate) index: Index,
+    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+}
+
+/// What the writer counts for [`crate::store::StoreStatus`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) last_commit_requests: AtomicU64,
+    pub(crate) last_commit_millis: AtomicI64,
+    pub(crate) committed_at: AtomicI64,
+    pub(crate) sessions_refused: AtomicU64,
+    pub(crate) head: ArcSwap<(u64, [u8; 32])>,
+}
+
+impl Shared {
+    /// The wall clock, or the last commit where the clock has fallen behind it (E3).
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now().max(self.committed_at())
+    }
+
+    pub(crate) fn committed_at(&self) -> Timestamp {
+        let millis = self.counters.committed_at.load(Ordering::Acquire);
+        Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Shows the readers where the journal ends and when.
+    pub(crate) fn publish_meta(&self, meta: &Meta) {
+        let counters = &self.counters;
+        counters.head.store(Arc::new((meta.sequence, meta.hash)));
+        counters
+            .committed_at
+            .store(meta.committed_at.unix_millis(), Ordering::Release);
+    }
+}
+
+/// Why a request is not done.
+enum Stop {
+    /// A rule or a check says no. Nothing was touched.
+    Refused(WriteError),
+    /// The disk failed: the end.
+    Fault(Fault),
+}
+
+macro_rules! stop_from_fault {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Stop {
+            fn from(error: $error) -> Self {
+                Self::Fault(error.into())
+            }
+        })+
+    };
+}
+
+stop_from_fault!(Fault, Damaged, redb::StorageError);
+
+impl From<WriteError> for Stop {
+    fn from(error: WriteError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+/// Passes on an outcome once it is known whether it is durable.
+type Answer = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
+
+/// What the readers are to see once the commit is durable.
+#[derive(Default)]
+struct Changes {
+    subscriptions: HashMap<SubscriptionId, Subscription>,
+    sessions: Vec<(Option<SessionClaim>, Option<SessionClaim>)>,
+    rules: Option<Arc<Rules>>,
+}
+
+/// What the writer remembers from one commit to the next.
+#[derive(Default)]
+struct Memory {
+    /// Where the search for stale sessions goes on.
+    stale_after: Option<Vec<u8>>,
+}
+
+/// One transaction, and what has been done in it.
+struct Batch<'a> {
+    shared: &'a Shared,
+    memory: &'a mut Memory,
+    tables: Tables<'a>,
+    meta: Meta,
+    now: Timestamp,
+    rules: Arc<Rules>,
+    changes: Changes,
+    /// Whether a table was touched at all.
+    dirty: bool,
+}
+
+/// Runs until the queue is closed and empty, or the disk fails.
+pub(crate) fn run(shared: &Shared, mut meta: Meta) {
+    // Also if this thread dies of a bug: nobody may wait for an answer that cannot come.
+    let _last = LastWords(shared);
+    let mut memory = Memory::default();
+    while let Some(writes) = shared.queue.take() {
+        let mut answers = Vec::with_capacity(writes.len());
+        match commit(shared, &mut memory, meta, writes, &mut answers) {
+            Ok(committed) => {
+                meta = committed;
+                answers.into_iter().for_each(|answer| answer(Ok(())));
+            }
+            Err(fault) => {
+                let why = failure(&fault);
+                let waiting = shared.queue.fail(&why);
+                shared.observer.failed(&why.to_string());
+                for answer in answers {
+                    answer(Err(why.clone()));
+                }
+                for write in waiting {
+                    write.refuse(why.clone());
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Closes the queue when the writer ends in any way.
+struct LastWords<'a>(&'a Shared);
+
+impl Drop for LastWords<'_> {
+    fn drop(&mut self) {
+        let why = WriteError::Failed("the writer has stopped".to_owned());
+        self.0.queue.close(why.clone());
+        if std::thread::panicking() {
+            self.0.observer.failed("the writer has panicked");
+            for write in self.0.queue.fail(&why) {
+                write.refuse(why.clone());
+            }
+        }
+    }
+}
+
+/// The answer that a disk's failure gives, with all its causes in one line.
+fn failure(fault: &Fault) -> WriteError {
+    WriteError::Failed(fault.to_string())
+}
+
+/// Does `writes` in one transaction; `answers` has one answer for each of them in any case.
+fn commit(
+    shared: &Shared,
+    memory: &mut Memory,
+    meta: Meta,
+    writes: Vec<Write>,
+    answers: &mut Vec<Answer>,
+) -> Result<Meta, Fault> {
+    let mut writes = writes.into_iter();
+    let outcome = transaction(shared, memory, meta, &mut writes, answers);
+    answers.extend(writes.map(|write| -> Answer {
+        Box::new(move |commit| {
+            if let Err(why) = commit {
+                write.refuse(why);
+            }
+        })
+    }));
+    outcome
+}
+
+fn transaction(
+    shared: &Shared,
+    memory: &mut Memory,
+    meta: Meta,
+    writes: &mut impl Iterator<Item = Write>,
+    answers: &mut Vec<Answer>,
+) -> Result<Meta, Fault> {
+    let txn = begin(&shared.db)?;
+    let Some((committed, changes)) = fill(&txn, shared, memory, meta, writes, answers)? else {
+        txn.abort()?;
+        return Ok(meta);
+    };
+    let started_at = shared.clock.now();
+    txn.commit()?;
+    let took = shared.clock.now().since(started_at);
+    count(shared, answers.len(), took.millis());
+    publish(shared, &committed, changes);
+    Ok(committed)
+}
+
+/// Does `writes` in the transaction; nothing if they touched nothing.
+fn fill(
+    txn: &WriteTransaction,
+    shared: &Shared,
+    memory: &mut Memory,
+    meta: Meta,
+    writes: &mut impl Iterator<Item = Write>,
+    answers: &mut Vec<Answer>,
+) -> Result<Option<(Meta, Changes)>, Fault> {
+    let mut batch = Batch {
+        shared,
+        memory,
+        tables: Tables::open(txn)?,
+        meta,
+        now: shared.now(),
+        rules: shared.rules.load_full(),
+        changes: Changes::default(),
+        dirty: false,
+    };
+    for write in writes {
+        batch.run(write, answers)?;
+    }
+    if !batch.dirty {
+        return Ok(None);
+    }
+    batch.meta.committed_at = batch.now;
+    batch.meta.write_head(&mut batch.tables.meta)?;
+    Ok(Some((batch.meta, batch.changes)))
+}
+
+/// A transaction that survives the loss of power at any instant: two phases, so that a torn
+/// commit cannot look whole to someone who chose its content, and quick repair, so that the start
+/// after a crash does not walk the file.
+pub(crate) fn begin(db: &Database) -> Result<WriteTransaction, Fault> {
+    let mut txn = db.begin_write()?;
+    txn.set_durability(Durability::Immediate)?;
+    txn.set_two_phase_commit(true);
+    txn.set_quick_repair(true);
+    Ok(txn)
+}
+
+fn count(shared: &Shared, requests: usize, millis: i64) {
+    let counters = &shared.counters;
+    let requests = u64::try_from(requests).unwrap_or(u64::MAX);
+    counters.commits.fetch_add(1, Ordering::Relaxed);
+    counters.requests.fetch_add(requests, Ordering::Relaxed);
+    counters
+        .last_commit_requests
+        .store(requests, Ordering::Relaxed);
+    counters.last_commit_millis.store(millis, Ordering::Relaxed);
+}
+
+/// Shows a durable commit to the readers, then to the observer.
+fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
+    if let Some(rules) = changes.rules {
+        shared.index.publish_rates(&rules.catalogue);
+        // A policy that was set meanwhile stays.
+        shared.rules.rcu(|current| Rules {
+            policy: current.policy.clone(),
+            catalogue: rules.catalogue.clone(),
+        });
+    }
+    let mut changed: Vec<_> = changes.subscriptions.keys().copied().collect();
+    for subscription in changes.subscriptions.values() {
+        shared.index.publish_subscription(subscription);
+    }
+    for (before, after) in &changes.sessions {
+        if before == after {
+            continue;
+        }
+        shared
+            .index
+            .publish_session(before.as_ref(), after.as_ref());
+        let claims = [before, after].into_iter().flatten();
+        changed.extend(claims.filter_map(|claim| claim.claimant));
+    }
+    shared.publish_meta(meta);
+    if !changed.is_empty() {
+        changed.sort_unstable();
+        changed.dedup();
+        shared.observer.changed(&changed);
+    }
+}
+
+impl Batch<'_> {
+    /// Does one request and keeps its answer; an error is the end of the writer.
+    fn run(&mut self, write: Write, answers: &mut Vec<Answer>) -> Result<(), Fault> {
+        match write {
+            Write::Command(request, reply) => settle(self.command(&request), reply, answers),
+            Write::Add(new, actor, command_id, reply) => {
+                settle(self.add(*new, &actor, command_id), reply, answers)
+            }
+            Write::Import(news, actor, reply) => settle(self.import(news, &actor), reply, answers),
+            Write::Account(records, reply) => settle(self.account(&records), reply, answers),
+            Write::OpenCheckout(checkout, reply) => {
+                settle(self.open_checkout(&checkout), reply, answers)
+            }
+            Write::AttachCheckout(id, gateway_session, reply) => {
+                settle(self.attach_checkout(id, gateway_session), reply, answers)
+            }
+            Write::ExpireCheckout(id, reply) => settle(self.expire_checkout(id), reply, answers),
+            Write::Capture(request, reply) => settle(self.capture(*request), reply, answers),
+            Write::ApplyPlans(plans, actor, reply) => {
+                settle(self.apply_plans(plans, &actor), reply, answers)
+            }
+            Write::FireDue(reply) => settle(self.fire_due(), reply, answers),
+            Write::CloseSession(key, cause, reply) => {
+                settle(self.close_session(&key, cause), reply, answers)
+            }
+        }
+    }
+}
+
+/// Keeps the answer to one request until the commit.
+fn settle<T: Send + 'static>(
+    outcome: Result<T, Stop>,
+    reply: Reply<T>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Fault> {
+    let (result, end) = match outcome {
+        Ok(value) => (Ok(value), Ok(())),
+        Err(Stop::Refused(error)) => (Err(error), Ok(())),
+        Err(Stop::Fault(fault)) => (Err(failure(&fault)), Err(fault)),
+    };
+    answers.push(Box::new(move |commit| reply(commit.and(result))));
+    end
+}

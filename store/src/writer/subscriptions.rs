@@ -1,0 +1,447 @@
+//! Commands for one subscription, and new subscriptions.
+
+use std::collections::HashSet;
+
+use garth_subscription::command::{Actor, Command, Role};
+use garth_subscription::facts::{AgendaAction, Facts, SubscriptionId};
+use garth_subscription::journal::EntryId;
+use garth_subscription::policy::Rules;
+use garth_subscription::standing::next_boundary;
+use garth_subscription::text::{CommandId, PaymentId};
+use garth_subscription::{Decision, Money, Order, Refusal, Timestamp, decide};
+use redb::ReadableTable;
+
+use super::{Batch, Stop};
+use crate::chain;
+use crate::disk::{
+    self, AnswerRecord, Damaged, StoredSubscription, decode_answer, decode_payment,
+    decode_subscription, encode_answer, encode_entry, encode_payment, encode_subscription,
+};
+use crate::fault::Fault;
+use crate::record::{Payment, Subscription};
+use crate::tables::{id_key, identities, identity_text, millis};
+use crate::write::{CommandRequest, Committed, Imported, NewSubscription, WriteError};
+
+/// No subscription has more agenda items due at once; the rest is done the next time.
+const DUE_MAX: usize = 16;
+
+/// A decision and what the timer owes before it, nothing of it written yet.
+pub(crate) struct Staged {
+    /// Agenda items that were due, each with its decision.
+    due: Vec<(Order, Decision)>,
+    /// What was asked, decided on the facts after them.
+    pub(crate) decision: Decision,
+}
+
+/// Decides `order`, after what the agenda owes by `now`.
+pub(crate) fn stage(
+    facts: &Facts,
+    order: &Order,
+    now: Timestamp,
+    rules: &Rules,
+) -> Result<Staged, Refusal> {
+    let due = due(facts, now, rules);
+    let facts = due.last().map_or(facts, |(_, decision)| &decision.facts);
+    let decision = decide(Some(facts), order, now, rules)?;
+    Ok(Staged { due, decision })
+}
+
+/// What the agenda owes by `now`, earliest first, each decided on the facts after the one before.
+pub(super) fn due(facts: &Facts, now: Timestamp, rules: &Rules) -> Vec<(Order, Decision)> {
+    let mut done: Vec<(Order, Decision)> = Vec::new();
+    while done.len() < DUE_MAX {
+        let facts = done.last().map_or(facts, |(_, decision)| &decision.facts);
+        let Some(item) = facts.agenda().into_iter().find(|item| item.at <= now) else {
+            break;
+        };
+        let order = Order {
+            actor: timer(),
+            reason: None,
+            command: match item.action {
+                AgendaAction::EndPause => Command::EndPause,
+            },
+        };
+        match decide(Some(facts), &order, now, rules) {
+            Ok(decision) => done.push((order, decision)),
+            Err(refusal) => {
+                tracing::warn!(subscription = %facts.id, %refusal, "a due agenda item was refused");
+                break;
+            }
+        }
+    }
+    done
+}
+
+/// Time as the one who acts.
+fn timer() -> Actor {
+    Actor {
+        role: Role::Timer,
+        name: "timer".parse().expect("a name without control characters"),
+        on_behalf_of: None,
+    }
+}
+
+/// What is remembered of a request besides its decision.
+pub(super) struct Asked {
+    pub(super) order: Order,
+    pub(super) command_id: Option<CommandId>,
+    /// SHA-256 of the request.
+    pub(super) digest: chain::Hash,
+}
+
+impl Batch<'_> {
+    pub(super) fn command(&mut self, request: &CommandRequest) -> Result<Committed, Stop> {
+        let digest = chain::digest(&disk::encode_order(request.subscription, &request.order));
+        if let Some(command_id) = &request.command_id
+            && let Some(committed) = self.answered(command_id, &digest)?
+        {
+            return Ok(committed);
+        }
+        if let Some((payment, amount)) = request.order.command.payment()
+            && let Some(committed) = self.booked(payment, request.subscription, amount)?
+        {
+            return Ok(committed);
+        }
+        if matches!(request.order.command, Command::Create(_)) {
+            // A command names a subscription, not who it belongs to; see `add`.
+            return Err(WriteError::NoIdentity.into());
+        }
+        let stored = self.load(request.subscription)?.ok_or(Refusal::Unknown)?;
+        self.carry_out(
+            stored,
+            &Asked {
+                order: request.order.clone(),
+                command_id: request.command_id.clone(),
+                digest,
+            },
+        )
+    }
+
+    /// Decides on `stored` what was asked and writes it down with all that belongs to it.
+    pub(super) fn carry_out(
+        &mut self,
+        stored: StoredSubscription,
+        asked: &Asked,
+    ) -> Result<Committed, Stop> {
+        let facts = &stored.subscription.facts;
+        let Staged { due, decision } = stage(facts, &asked.order, self.now, &self.rules)?;
+        // From here on only the disk can fail.
+        for (order, decision) in &due {
+            self.append(order, decision, None)?;
+        }
+        let entry = self.append(&asked.order, &decision, asked.command_id.clone())?;
+        let subscription = Subscription {
+            subscriber: stored.subscription.subscriber,
+            facts: decision.facts.clone(),
+        };
+        self.put(subscription, stored.boundary)?;
+        self.remember(asked, &decision, entry)?;
+        Ok(Committed {
+            decision,
+            entry,
+            repeated: false,
+        })
+    }
+
+    /// Keeps the answer for when the command id or the payment id comes again.
+    fn remember(
+        &mut self,
+        asked: &Asked,
+        decision: &Decision,
+        entry: EntryId,
+    ) -> Result<(), Fault> {
+        let payment = asked.order.command.payment();
+        if asked.command_id.is_none() && payment.is_none() {
+            return Ok(());
+        }
+        let answer = encode_answer(&AnswerRecord {
+            digest: asked.digest,
+            sequence: self.meta.sequence,
+            facts: decision.facts.clone(),
+        });
+        if let Some(id) = &asked.command_id {
+            self.tables
+                .commands
+                .insert(id.as_str(), answer.as_slice())?;
+        }
+        if let Some((id, amount)) = payment {
+            let payment = Payment {
+                id: id.clone(),
+                subscription: decision.facts.id,
+                amount,
+                entry,
+                booked_at: self.now,
+            };
+            let row = encode_payment(&payment, &answer);
+            self.tables.payments.insert(id.as_str(), row.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// The answer that the same request under this command id got before (L33).
+    fn answered(&self, id: &CommandId, digest: &chain::Hash) -> Result<Option<Committed>, Stop> {
+        let Some(row) = self.tables.commands.get(id.as_str())? else {
+            return Ok(None);
+        };
+        let answer = decode_answer(row.value())?;
+        if answer.digest != *digest {
+            return Err(WriteError::CommandIdReused.into());
+        }
+        Ok(Some(self.repeat(answer)?))
+    }
+
+    /// The answer that this payment got before (E4).
+    pub(super) fn booked(
+        &self,
+        id: &PaymentId,
+        subscription: SubscriptionId,
+        amount: Money,
+    ) -> Result<Option<Committed>, Stop> {
+        let Some(row) = self.tables.payments.get(id.as_str())? else {
+            return Ok(None);
+        };
+        let (payment, answer) = decode_payment(id.clone(), row.value())?;
+        if payment.subscription != subscription || payment.amount != amount {
+            return Err(WriteError::PaymentIdReused.into());
+        }
+        Ok(Some(self.repeat(decode_answer(answer)?)?))
+    }
+
+    /// The answer once more, from the journal and the facts kept with it.
+    fn repeat(&self, answer: AnswerRecord) -> Result<Committed, Fault> {
+        let row =
+            self.tables.journal.get(answer.sequence)?.ok_or_else(|| {
+                Damaged::new("answer", format_args!("no entry {}", answer.sequence))
+            })?;
+        let (_, body) = chain::parts(row.value())?;
+        let entry = disk::decode_entry(body)?;
+        Ok(Committed {
+            decision: Decision {
+                facts: answer.facts,
+                old: entry.old,
+                new: entry.new,
+                effect: entry.effect,
+                amount: entry.amount,
+            },
+            entry: entry.id,
+            repeated: true,
+        })
+    }
+
+    pub(super) fn load(&self, id: SubscriptionId) -> Result<Option<StoredSubscription>, Fault> {
+        let row = self.tables.subscriptions.get(id_key(id))?;
+        Ok(row
+            .map(|row| decode_subscription(id, row.value()))
+            .transpose()?)
+    }
+
+    /// Adds an entry to the journal.
+    pub(super) fn append(
+        &mut self,
+        order: &Order,
+        decision: &Decision,
+        command_id: Option<CommandId>,
+    ) -> Result<EntryId, Fault> {
+        self.dirty = true;
+        let sequence = self.meta.sequence + 1;
+        let id = chain::entry_id(self.now, sequence, self.meta.edge);
+        let entry = decision.entry(id, command_id, order, self.now);
+        let body = encode_entry(&entry);
+        let hash = chain::hash(self.meta.epoch, sequence, &self.meta.hash, &body);
+        let row = chain::row(&hash, &body);
+        self.tables.journal.insert(sequence, row.as_slice())?;
+        self.tables
+            .journal_by_subscription
+            .insert((id_key(entry.subscription), sequence), ())?;
+        self.meta.sequence = sequence;
+        self.meta.hash = hash;
+        Ok(id)
+    }
+
+    /// Writes a subscription and moves its row in the agenda from `boundary` to where it belongs.
+    pub(super) fn put(
+        &mut self,
+        subscription: Subscription,
+        boundary: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        self.dirty = true;
+        let id = subscription.facts.id;
+        let next = next_boundary(&subscription.facts.standing_facts(), self.now);
+        if next != boundary {
+            if let Some(at) = boundary {
+                self.tables.agenda.remove((millis(at), id_key(id)))?;
+            }
+            if let Some(at) = next {
+                self.tables.agenda.insert((millis(at), id_key(id)), ())?;
+            }
+        }
+        let row = encode_subscription(&subscription, next);
+        self.tables
+            .subscriptions
+            .insert(id_key(id), row.as_slice())?;
+        self.changes.subscriptions.insert(id, subscription);
+        Ok(())
+    }
+
+    pub(super) fn add(
+        &mut self,
+        new: NewSubscription,
+        actor: &Actor,
+        command_id: Option<CommandId>,
+    ) -> Result<Committed, Stop> {
+        let digest = chain::digest(&disk::encode_new(&new.subscriber, &new.create, actor));
+        if let Some(command_id) = &command_id
+            && let Some(committed) = self.answered(command_id, &digest)?
+        {
+            return Ok(committed);
+        }
+        let mut claims = Claims::read(self, std::slice::from_ref(&new))?;
+        let (order, decision) = self.admit(&new, actor, &mut claims)?;
+        let entry = self.append(&order, &decision, command_id.clone())?;
+        for key in claims.granted {
+            self.tables
+                .identities
+                .insert(key.as_slice(), id_key(decision.facts.id))?;
+        }
+        let subscription = Subscription {
+            subscriber: new.subscriber,
+            facts: decision.facts.clone(),
+        };
+        self.put(subscription, None)?;
+        let asked = Asked {
+            order,
+            command_id,
+            digest,
+        };
+        self.remember(&asked, &decision, entry)?;
+        Ok(Committed {
+            decision,
+            entry,
+            repeated: false,
+        })
+    }
+
+    /// New subscriptions by the thousand: tables are written one after the other and in the order
+    /// of their keys, which a B-tree takes five times as fast as one subscription after the other.
+    pub(super) fn import(
+        &mut self,
+        news: Vec<NewSubscription>,
+        actor: &Actor,
+    ) -> Result<Imported, Stop> {
+        let mut claims = Claims::read(self, &news)?;
+        let mut answers = Vec::with_capacity(news.len());
+        let mut names = Vec::with_capacity(2 * news.len());
+        let mut born = Vec::with_capacity(news.len());
+        for new in news {
+            match self.admit(&new, actor, &mut claims) {
+                Ok((order, decision)) => {
+                    let id = decision.facts.id;
+                    names.extend(claims.granted.drain(..).map(|key| (key, id_key(id))));
+                    self.append(&order, &decision, None)?;
+                    born.push(Subscription {
+                        subscriber: new.subscriber,
+                        facts: decision.facts,
+                    });
+                    answers.push(Ok(id));
+                }
+                Err(Stop::Refused(error)) => answers.push(Err(error)),
+                Err(Stop::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        names.sort_unstable();
+        for (key, id) in &names {
+            self.tables.identities.insert(key.as_slice(), id)?;
+        }
+        born.sort_unstable_by_key(|subscription| subscription.facts.id);
+        let mut agenda = Vec::with_capacity(born.len());
+        for subscription in born {
+            let id = id_key(subscription.facts.id);
+            let next = next_boundary(&subscription.facts.standing_facts(), self.now);
+            agenda.extend(next.map(|at| (millis(at), id)));
+            let row = encode_subscription(&subscription, next);
+            self.tables.subscriptions.insert(id, row.as_slice())?;
+            self.changes
+                .subscriptions
+                .insert(subscription.facts.id, subscription);
+        }
+        agenda.sort_unstable();
+        for key in agenda {
+            self.tables.agenda.insert(key, ())?;
+        }
+        Ok(answers)
+    }
+
+    /// Decides on one new subscription; its names are granted to it in `claims`.
+    fn admit(
+        &self,
+        new: &NewSubscription,
+        actor: &Actor,
+        claims: &mut Claims,
+    ) -> Result<(Order, Decision), Stop> {
+        let subscriber = &new.subscriber;
+        if subscriber.user_name.is_none()
+            && subscriber.mac.is_none()
+            && subscriber.external_id.is_none()
+        {
+            return Err(WriteError::NoIdentity.into());
+        }
+        if claims.ids.contains(&new.create.id) {
+            return Err(Refusal::Exists.into());
+        }
+        let keys = identities(subscriber);
+        if let Some((kind, _)) = keys.iter().find(|(_, key)| claims.taken.contains(key)) {
+            return Err(WriteError::IdentityTaken {
+                kind: kind.as_str(),
+                value: identity_text(subscriber, *kind),
+            }
+            .into());
+        }
+        let order = Order {
+            actor: actor.clone(),
+            reason: None,
+            command: Command::Create(Box::new(new.create.clone())),
+        };
+        let decision = decide(None, &order, self.now, &self.rules)?;
+        claims.ids.insert(new.create.id);
+        for (_, key) in keys {
+            claims.taken.insert(key.clone());
+            claims.granted.push(key);
+        }
+        Ok((order, decision))
+    }
+}
+
+/// Which names and ids are taken, as far as a batch of new subscriptions asks for them.
+struct Claims {
+    ids: HashSet<SubscriptionId>,
+    taken: HashSet<Vec<u8>>,
+    /// Granted since this was last emptied.
+    granted: Vec<Vec<u8>>,
+}
+
+impl Claims {
+    /// Asks the tables in the order of their keys, so that neighbours share pages in the cache.
+    fn read(batch: &Batch<'_>, news: &[NewSubscription]) -> Result<Self, Fault> {
+        let mut claims = Self {
+            ids: HashSet::new(),
+            taken: HashSet::new(),
+            granted: Vec::new(),
+        };
+        let mut ids: Vec<_> = news.iter().map(|new| new.create.id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            if batch.tables.subscriptions.get(id_key(id))?.is_some() {
+                claims.ids.insert(id);
+            }
+        }
+        let keys = news.iter().flat_map(|new| identities(&new.subscriber));
+        let mut keys: Vec<_> = keys.map(|(_, key)| key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            if batch.tables.identities.get(key.as_slice())?.is_some() {
+                claims.taken.insert(key);
+            }
+        }
+        Ok(claims)
+    }
+}

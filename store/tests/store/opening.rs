@@ -1,0 +1,88 @@
+//! Files: created, opened again, and refused.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use garth_store::{OpenError, Store};
+use garth_subscription::command::Command;
+use redb::TableDefinition;
+
+use crate::world::{
+    Recorder, START, TestClock, check, id, new, operator, options, plan, request, wait,
+};
+
+#[test]
+fn a_store_opened_again_has_all_that_was_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    let grace = || request(id(1), Command::Grace { days: 3 }, Some("c-1"));
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    wait(store.apply_plans(vec![plan("home-100", 100_000)], operator())).unwrap();
+    wait(store.add(new(1, None), operator(), None)).unwrap();
+    let first = wait(store.command(grace())).unwrap();
+    let (before, status) = (store.index().content(), store.status());
+    assert!(matches!(
+        Store::open(&path, options(&clock, &recorder)),
+        Err(OpenError::InUse)
+    ));
+    drop(store);
+
+    clock.set("2020-01-01T00:00:00Z");
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    assert_eq!(store.index().content(), before);
+    assert_eq!(store.now(), status.committed_at);
+    assert_eq!(store.status().journal_hash, status.journal_hash);
+    let again = wait(store.command(grace())).unwrap();
+    assert!(again.repeated);
+    assert_eq!(again.decision, first.decision);
+    check(&store);
+}
+
+#[test]
+fn the_file_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    drop(Store::open(&path, options(&clock, &recorder)).unwrap());
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    drop(Store::open(&path, options(&clock, &recorder)).unwrap());
+    assert_eq!(mode(), 0o600);
+}
+
+/// Opens a new store whose `meta` row was overwritten, and says why it is refused.
+fn refusal(name: &str, value: &[u8]) -> String {
+    const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    drop(Store::open(&path, options(&clock, &recorder)).unwrap());
+    let db = redb::Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert(name, value).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    match Store::open(&path, options(&clock, &recorder)) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused_by_name() {
+    assert_eq!(
+        refusal("schema", &2_u32.to_be_bytes()),
+        "the store has schema 2, this program knows 1: use the newer program"
+    );
+    assert!(refusal("schema", &0_u32.to_be_bytes()).contains("cannot migrate"));
+}
+
+#[test]
+fn a_file_in_another_currency_is_refused() {
+    assert_eq!(
+        refusal("currency", b"CHF"),
+        "the store is kept in CHF, the configuration says EUR"
+    );
+}

@@ -1,0 +1,302 @@
+//! A store for tests, its clock, its observer and what is asked of it.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use garth_store::record::{AccountingRecord, AccountingStatus, Checkout, CheckoutId};
+use garth_store::record::{CheckoutState, SessionKey};
+use garth_store::write::{CaptureRequest, CommandRequest, Committed, NewSubscription, WriteError};
+use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_subscription::calendar::{BillingZone, Months};
+use garth_subscription::command::{Command, Create, Role, Tender};
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::money::Currency;
+use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::policy::Policy;
+use garth_subscription::subscriber::Subscriber;
+use garth_subscription::{Actor, Money, Order, Timestamp};
+use redb::backends::InMemoryBackend;
+use uuid::Uuid;
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn euro(text: &str) -> Money {
+    Money::parse(text, Currency::EUR).unwrap()
+}
+
+pub(crate) fn months(count: u16) -> Months {
+    Months::new(count).unwrap()
+}
+
+/// Runs a future to its end on this thread.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// A clock that stands still until it is set.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn new(text: &str) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(at(text).unix_millis())))
+    }
+
+    pub(crate) fn set(&self, text: &str) {
+        self.0.store(at(text).unix_millis(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// An observer that remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    pub(crate) changed: Mutex<Vec<SubscriptionId>>,
+    pub(crate) failed: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    pub(crate) fn take_changed(&self) -> Vec<SubscriptionId> {
+        std::mem::take(&mut self.changed.lock().unwrap())
+    }
+}
+
+impl Observer for Recorder {
+    fn changed(&self, ids: &[SubscriptionId]) {
+        self.changed.lock().unwrap().extend_from_slice(ids);
+    }
+
+    fn failed(&self, error: &str) {
+        self.failed.lock().unwrap().push(error.to_owned());
+    }
+}
+
+pub(crate) const START: &str = "2026-11-21T12:00:00Z";
+
+/// A store in memory with one plan, `home-100`.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) recorder: Arc<Recorder>,
+}
+
+pub(crate) fn options(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Options {
+    let clock: Arc<dyn Clock> = clock.clone();
+    let observer: Arc<dyn Observer> = recorder.clone();
+    Options {
+        policy: Policy::new(BillingZone::UTC),
+        currency: Currency::EUR,
+        clock,
+        observer,
+        cache_bytes: 16 << 20,
+        limits: Limits::default(),
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(set: impl FnOnce(&mut Options)) -> Self {
+        let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+        let mut options = options(&clock, &recorder);
+        set(&mut options);
+        let store = Store::open_backend(InMemoryBackend::new(), options).unwrap();
+        wait(store.apply_plans(vec![plan("home-100", 100_000)], operator())).unwrap();
+        Self {
+            store,
+            clock,
+            recorder,
+        }
+    }
+
+    /// Adds subscriber `number`, paid through `paid_through`.
+    pub(crate) fn add(&self, number: u32, paid_through: &str) -> SubscriptionId {
+        let new = new(number, Some(at(paid_through)));
+        let id = new.create.id;
+        wait(self.store.add(new, operator(), None)).unwrap();
+        id
+    }
+
+    pub(crate) fn command(
+        &self,
+        id: SubscriptionId,
+        command: Command,
+    ) -> Result<Committed, WriteError> {
+        wait(self.store.command(request(id, command, None)))
+    }
+
+    pub(crate) fn checkout(&self, id: SubscriptionId, number: u128, total: &str) -> CheckoutId {
+        let checkout = checkout(id, number, total, self.store.now());
+        wait(self.store.open_checkout(checkout)).unwrap();
+        CheckoutId(Uuid::from_u128(number))
+    }
+
+    pub(crate) fn capture(
+        &self,
+        checkout: CheckoutId,
+        payment: &str,
+        amount: &str,
+    ) -> Result<Committed, WriteError> {
+        wait(
+            self.store
+                .capture(capture(checkout, payment, amount, self.store.now())),
+        )
+    }
+
+    /// What must hold at any time: the journal is whole and the index shows what the tables hold.
+    pub(crate) fn check(&self) {
+        check(&self.store);
+    }
+}
+
+pub(crate) fn check(store: &Store) {
+    store.verify_journal(&mut |_, _| {}).unwrap();
+    assert_eq!(store.index().content(), store.content_on_disk().unwrap());
+}
+
+pub(crate) fn operator() -> Actor {
+    actor(Role::Operator, "anna")
+}
+
+pub(crate) fn actor(role: Role, name: &str) -> Actor {
+    Actor {
+        role,
+        name: name.parse().unwrap(),
+        on_behalf_of: None,
+    }
+}
+
+pub(crate) fn plan(id: &str, down_kbps: u32) -> Plan {
+    let price = |count, amount| PriceLine {
+        months: months(count),
+        amount: euro(amount),
+    };
+    Plan {
+        id: id.parse().unwrap(),
+        name: "A plan".parse().unwrap(),
+        kind: PlanKind::Internet,
+        down_kbps,
+        up_kbps: 20_000,
+        prices: vec![price(1, "30.00"), price(3, "85.00")],
+        change_to: Vec::new(),
+    }
+}
+
+pub(crate) fn id(number: u32) -> SubscriptionId {
+    SubscriptionId(Uuid::from_u128(u128::from(number) + (7 << 100)))
+}
+
+pub(crate) fn new(number: u32, paid_through: Option<Timestamp>) -> NewSubscription {
+    NewSubscription {
+        subscriber: Subscriber {
+            user_name: Some(format!("user{number}").parse().unwrap()),
+            password: Some(format!("pw{number}").parse().unwrap()),
+            ..Subscriber::default()
+        },
+        create: Create {
+            id: id(number),
+            plan: "home-100".parse().unwrap(),
+            services: Vec::new(),
+            start_at: None,
+            paid_through,
+            anchor_day: None,
+            balance: None,
+            holds: Vec::new(),
+        },
+    }
+}
+
+pub(crate) fn request(
+    subscription: SubscriptionId,
+    command: Command,
+    command_id: Option<&str>,
+) -> CommandRequest {
+    CommandRequest {
+        subscription,
+        order: Order {
+            actor: operator(),
+            reason: Some("a reason".parse().unwrap()),
+            command,
+        },
+        command_id: command_id.map(|id| id.parse().unwrap()),
+    }
+}
+
+pub(crate) fn cash(count: u16, payment: &str, amount: &str) -> Command {
+    Command::Pay {
+        months: months(count),
+        tender: Tender::Captured {
+            payment: payment.parse().unwrap(),
+            amount: euro(amount),
+        },
+    }
+}
+
+pub(crate) fn checkout(id: SubscriptionId, number: u128, total: &str, now: Timestamp) -> Checkout {
+    Checkout {
+        id: CheckoutId(Uuid::from_u128(number)),
+        subscription: id,
+        months: months(1),
+        total: euro(total),
+        created_at: now,
+        gateway_session: None,
+        state: CheckoutState::Open,
+    }
+}
+
+pub(crate) fn capture(
+    checkout: CheckoutId,
+    payment: &str,
+    amount: &str,
+    now: Timestamp,
+) -> CaptureRequest {
+    CaptureRequest {
+        checkout,
+        payment: payment.parse().unwrap(),
+        amount: euro(amount),
+        captured_at: now,
+        actor: actor(Role::Ledger, "sandbox"),
+    }
+}
+
+pub(crate) fn session_key(name: &str) -> SessionKey {
+    SessionKey {
+        nas: "pppoe-1".into(),
+        acct_session_id: name.as_bytes().into(),
+    }
+}
+
+pub(crate) fn record(status: AccountingStatus, session: &str, user: &str) -> AccountingRecord {
+    AccountingRecord {
+        status,
+        key: session_key(session),
+        class: None,
+        user_name: Some(user.parse().unwrap()),
+        mac: None,
+        framed_ipv4: None,
+        framed_ipv6: None,
+        delegated_ipv6: None,
+        input_octets: 0,
+        output_octets: 0,
+        session_time: 0,
+        terminate_cause: None,
+        delay_seconds: 0,
+    }
+}
