@@ -1,1 +1,9 @@
-//! Garth.
+//! The daemon: what joins the other crates to a program, and the tool that operates it.
+//!
+//! Here are the edges: configuration files, the admin socket, the command line. What they
+//! decide is in `subscription`; what they keep is in `store`.
+
+pub mod admin;
+pub mod config;
+pub mod ctl;
+pub mod import;

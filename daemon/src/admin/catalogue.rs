@@ -1,0 +1,141 @@
+//! The catalogue, and the state of the daemon as a whole.
+
+use std::collections::BTreeMap;
+
+use garth_subscription::plan::{Catalogue, Plan};
+use garth_subscription::text::PlanId;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use super::Admin;
+use super::body::{self, Body};
+use super::network::DaemonStatus;
+use super::problem::Problem;
+use super::role::Peer;
+use super::routes::Call;
+use super::subscriptions::Change;
+use super::wire::{PlanBody, PlansAppliedBody};
+use crate::import::PlanFile;
+
+/// `/v1/status`.
+#[derive(Serialize)]
+struct StatusBody {
+    version: &'static str,
+    now: String,
+    time_zone: &'static str,
+    currency: String,
+    subscriptions: u64,
+    live_sessions: u64,
+    plans: u64,
+    store: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    daemon: DaemonStatus,
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}
+
+impl Admin {
+    pub(crate) async fn status(&self) -> Result<Response<Body>, Problem> {
+        let status = self.store.status();
+        let rules = self.store.rules();
+        let index = self.store.index();
+        Ok(body::ok(&StatusBody {
+            version: env!("CARGO_PKG_VERSION"),
+            now: self.store.now().to_string(),
+            time_zone: self.tz.name(),
+            currency: rules.catalogue.currency().to_string(),
+            subscriptions: count(index.len()),
+            live_sessions: count(index.live_sessions()),
+            plans: count(rules.catalogue.len()),
+            store: store_numbers(&status),
+            daemon: self.network.daemon_status(),
+        }))
+    }
+
+    pub(crate) fn plan_list(&self) -> Response<Body> {
+        let rules = self.store.rules();
+        let plans: Vec<PlanBody> = rules.catalogue.iter().map(Into::into).collect();
+        body::ok(&plans)
+    }
+
+    pub(crate) fn plan_show(&self, call: &Call) -> Result<Response<Body>, Problem> {
+        let id: PlanId = call.name.parse().map_err(Problem::malformed)?;
+        let rules = self.store.rules();
+        let plan = rules
+            .catalogue
+            .get(&id)
+            .ok_or_else(|| Problem::not_found(format_args!("there is no plan {id}")))?;
+        Ok(body::ok(&PlanBody::from(plan)))
+    }
+
+    pub(crate) async fn plan_apply(
+        &self,
+        call: &Call,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Problem> {
+        let change = Change::read(call, peer, &request)?;
+        let file: PlanFile = body::read_json(request.into_body()).await?;
+        let rules = self.store.rules();
+        let currency = rules.catalogue.currency();
+        let plans = file.checked(currency).map_err(Problem::malformed)?;
+        let wanted = Catalogue::new(currency, plans.clone()).map_err(Problem::refused)?;
+        let mut answer = difference(&rules.catalogue, &wanted);
+        answer.dry_run = change.dry_run;
+        if !change.dry_run {
+            self.store.apply_plans(plans, change.actor.clone()).await?;
+            tracing::info!(
+                actor = %change.actor.name.as_str().escape_debug(),
+                role = change.actor.role.as_str(),
+                added = answer.added.len(),
+                changed = answer.changed.len(),
+                removed = answer.removed.len(),
+                "plans applied"
+            );
+        }
+        Ok(body::ok(&answer))
+    }
+}
+
+/// What would have to be done to `is` to make it `wanted`.
+fn difference(is: &Catalogue, wanted: &Catalogue) -> PlansAppliedBody {
+    let mut answer = PlansAppliedBody::default();
+    for plan in wanted.iter() {
+        match is.get(&plan.id) {
+            None => answer.added.push(plan.id.to_string()),
+            Some(old) if old != plan => answer.changed.push(plan.id.to_string()),
+            Some(_) => answer.unchanged += 1,
+        }
+    }
+    let gone = |plan: &&Plan| wanted.get(&plan.id).is_none();
+    answer.removed = is
+        .iter()
+        .filter(gone)
+        .map(|plan| plan.id.to_string())
+        .collect();
+    answer
+}
+
+fn store_numbers(status: &garth_store::StoreStatus) -> BTreeMap<&'static str, u64> {
+    BTreeMap::from([
+        ("commands_waiting", count(status.commands_waiting)),
+        ("bulk_waiting", count(status.bulk_waiting)),
+        ("refused_busy", status.refused_busy),
+        ("sessions_refused", status.sessions_refused),
+        ("commits", status.commits),
+        ("requests", status.requests),
+        ("last_commit_requests", status.last_commit_requests),
+        (
+            "last_commit_millis",
+            status.last_commit_millis.unsigned_abs(),
+        ),
+        (
+            "clock_behind_millis",
+            status.clock_behind.millis().unsigned_abs(),
+        ),
+        ("journal_sequence", status.journal_sequence),
+    ])
+}

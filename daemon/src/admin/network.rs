@@ -1,0 +1,85 @@
+//! What the admin API asks of the running daemon beside the store.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use garth_store::record::Session;
+use serde::{Deserialize, Serialize};
+
+/// A future that a trait object can return.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The daemon's network side: garden, sessions, health.
+pub trait Network: Send + Sync + 'static {
+    /// How the garden on this router is, measured now.
+    fn garden_status(&self) -> Answer<'_, GardenStatus>;
+
+    /// Asks the session's NAS to end it (RFC 5176), and waits for the answer.
+    fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer>;
+
+    /// What else belongs into `/v1/status`; must not block.
+    fn daemon_status(&self) -> DaemonStatus;
+}
+
+/// The garden, wanted and actual.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct GardenStatus {
+    /// `nftables`, or `none` where a remote NAS enforces.
+    pub backend: String,
+    /// Whether the ruleset is there and is ours.
+    pub intact: bool,
+    /// IPv4 prefixes walled in the kernel.
+    pub walled_ipv4: u64,
+    /// IPv6 prefixes walled in the kernel.
+    pub walled_ipv6: u64,
+    /// Prefixes that should be walled and are not.
+    pub missing: u64,
+    /// Prefixes that are walled and should not be.
+    pub surplus: u64,
+    /// Addresses of subscribers with full access that are walled: must be 0.
+    pub paid_but_blocked: u64,
+    /// How often the ruleset had to be restored since the start.
+    pub restored: u64,
+    /// The last failure, for people.
+    pub error: Option<String>,
+}
+
+/// What became of a Disconnect-Request.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum DisconnectAnswer {
+    /// Nobody was asked.
+    DryRun,
+    /// The NAS has ended the session.
+    Acknowledged,
+    /// The NAS does not want to (RFC 5176 section 3.5).
+    Refused {
+        /// Error-Cause, if it gave one.
+        error_cause: Option<u32>,
+    },
+    /// The NAS does not know the session; it was closed here.
+    Unknown,
+    /// The NAS did not answer.
+    TimedOut,
+    /// The NAS has no `dynamic_authorization` in the configuration.
+    NotConfigured,
+    /// It could not be sent.
+    Failed {
+        /// Why.
+        detail: String,
+    },
+}
+
+/// What the daemon adds to `/v1/status`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DaemonStatus {
+    /// Since the daemon started.
+    pub uptime_seconds: u64,
+    /// Where subscribers are sent; nothing without a portal.
+    pub public_url: Option<String>,
+    /// The gateway in use: `sandbox`, `none`.
+    pub gateway: String,
+    /// Counters by name, such as `radius_accept_full` or `radius_drop_malformed`.
+    pub counters: BTreeMap<String, u64>,
+}

@@ -1,0 +1,490 @@
+//! The routes: one table that requests are matched by and the OpenAPI document is made from.
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use super::Admin;
+use super::body::{self, Body};
+use super::problem::Problem;
+use super::role::{AdminRole, Peer};
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Action {
+    OpenApi,
+    Status,
+    SubscriptionList,
+    SubscriptionAdd,
+    SubscriptionShow,
+    Pay,
+    Grace,
+    Pause,
+    EndPause,
+    Suspend,
+    Lift,
+    Disable,
+    Enable,
+    Terminate,
+    Explain,
+    History,
+    Actions,
+    Quotes,
+    Import,
+    Export,
+    PlanList,
+    PlanShow,
+    PlanApply,
+    SessionList,
+    SessionDisconnect,
+    JournalList,
+    JournalVerify,
+    Garden,
+}
+
+/// Whether a route changes anything, and so whom it is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Needs {
+    /// [`AdminRole::Viewer`].
+    Read,
+    /// [`AdminRole::Operator`], and takes `dry_run`.
+    Change,
+    /// [`AdminRole::Operator`]; there is nothing to try dry.
+    Act,
+}
+
+/// One route.
+pub(crate) struct Route {
+    pub(crate) action: Action,
+    pub(crate) method: &'static str,
+    /// `{name}` stands for one segment.
+    pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) summary: &'static str,
+    /// Query parameters beside `dry_run` and `command_id`.
+    pub(crate) query: &'static [&'static str],
+    /// The schema of the request body, and of the answer.
+    pub(crate) body: Option<&'static str>,
+    pub(crate) answer: &'static str,
+}
+
+const fn read(
+    action: Action,
+    path: &'static str,
+    query: &'static [&'static str],
+    answer: &'static str,
+    summary: &'static str,
+) -> Route {
+    Route {
+        action,
+        method: "GET",
+        path,
+        needs: Needs::Read,
+        summary,
+        query,
+        body: None,
+        answer,
+    }
+}
+
+const fn command(
+    action: Action,
+    path: &'static str,
+    body: &'static str,
+    summary: &'static str,
+) -> Route {
+    Route {
+        action,
+        method: "POST",
+        path,
+        needs: Needs::Change,
+        summary,
+        query: &[],
+        body: Some(body),
+        answer: "Change",
+    }
+}
+
+/// All routes there are.
+pub(crate) const ROUTES: [Route; 28] = [
+    read(
+        Action::OpenApi,
+        "/openapi.json",
+        &[],
+        "Document",
+        "This document",
+    ),
+    read(
+        Action::Status,
+        "/v1/status",
+        &[],
+        "Status",
+        "Health, counts and settings",
+    ),
+    read(
+        Action::SubscriptionList,
+        "/v1/subscriptions",
+        &["after", "limit", "standing", "plan"],
+        "SubscriptionPage",
+        "A page of subscriptions",
+    ),
+    command(
+        Action::SubscriptionAdd,
+        "/v1/subscriptions",
+        "ImportLine",
+        "Add a subscription (T1)",
+    ),
+    read(
+        Action::SubscriptionShow,
+        "/v1/subscriptions/{name}",
+        &[],
+        "Subscription",
+        "A subscription, by id, username, MAC address or external id",
+    ),
+    command(
+        Action::Pay,
+        "/v1/subscriptions/{name}/pay",
+        "Pay",
+        "Buy months (T4, T5, T6)",
+    ),
+    command(
+        Action::Grace,
+        "/v1/subscriptions/{name}/grace",
+        "Grace",
+        "Give days free of charge (T12)",
+    ),
+    command(
+        Action::Pause,
+        "/v1/subscriptions/{name}/pause",
+        "Pause",
+        "Deactivate for a while (T8)",
+    ),
+    command(
+        Action::EndPause,
+        "/v1/subscriptions/{name}/end-pause",
+        "Reasoned",
+        "End a pause (T6)",
+    ),
+    command(
+        Action::Suspend,
+        "/v1/subscriptions/{name}/suspend",
+        "Suspend",
+        "Wall (T9)",
+    ),
+    command(
+        Action::Lift,
+        "/v1/subscriptions/{name}/lift",
+        "Reasoned",
+        "End a suspension (T10)",
+    ),
+    command(
+        Action::Disable,
+        "/v1/subscriptions/{name}/disable",
+        "Confirmed",
+        "Switch off, still billed (T13)",
+    ),
+    command(
+        Action::Enable,
+        "/v1/subscriptions/{name}/enable",
+        "Reasoned",
+        "Switch on again (T14)",
+    ),
+    command(
+        Action::Terminate,
+        "/v1/subscriptions/{name}/terminate",
+        "Confirmed",
+        "End for good (T18)",
+    ),
+    read(
+        Action::Explain,
+        "/v1/subscriptions/{name}/explain",
+        &[],
+        "Explain",
+        "Why it has this access, in words (L32)",
+    ),
+    read(
+        Action::History,
+        "/v1/subscriptions/{name}/history",
+        &["before", "limit"],
+        "EntryPage",
+        "Its journal entries, newest first",
+    ),
+    read(
+        Action::Actions,
+        "/v1/subscriptions/{name}/actions",
+        &[],
+        "Actions",
+        "What can be done with it now (L29)",
+    ),
+    read(
+        Action::Quotes,
+        "/v1/subscriptions/{name}/quotes",
+        &[],
+        "Quotes",
+        "What months cost it now",
+    ),
+    Route {
+        action: Action::Import,
+        method: "POST",
+        path: "/v1/import",
+        needs: Needs::Change,
+        summary: "Add many subscriptions: JSON Lines or, with content type text/csv, CSV",
+        query: &[],
+        body: Some("ImportLine"),
+        answer: "ProgressLine",
+    },
+    read(
+        Action::Export,
+        "/v1/export",
+        &["secrets"],
+        "ImportLine",
+        "All subscriptions as an import reads them; passwords with secrets=true, for operators",
+    ),
+    read(Action::PlanList, "/v1/plans", &[], "Plans", "The catalogue"),
+    read(Action::PlanShow, "/v1/plans/{name}", &[], "Plan", "A plan"),
+    Route {
+        action: Action::PlanApply,
+        method: "PUT",
+        path: "/v1/plans",
+        needs: Needs::Change,
+        summary: "Replace the catalogue by this one",
+        query: &[],
+        body: Some("PlanFile"),
+        answer: "PlansApplied",
+    },
+    read(
+        Action::SessionList,
+        "/v1/sessions",
+        &["subscription", "live", "limit"],
+        "Sessions",
+        "RADIUS sessions",
+    ),
+    Route {
+        action: Action::SessionDisconnect,
+        method: "POST",
+        path: "/v1/sessions/disconnect",
+        needs: Needs::Change,
+        summary: "Ask the NAS to end one session, or all of a subscription",
+        query: &[],
+        body: Some("Disconnect"),
+        answer: "Disconnected",
+    },
+    read(
+        Action::JournalList,
+        "/v1/journal",
+        &["from", "limit"],
+        "EntryPage",
+        "The journal, oldest first",
+    ),
+    Route {
+        action: Action::JournalVerify,
+        method: "POST",
+        path: "/v1/journal/verify",
+        needs: Needs::Act,
+        summary: "Hash the whole journal again",
+        query: &[],
+        body: None,
+        answer: "ProgressLine",
+    },
+    read(
+        Action::Garden,
+        "/v1/garden",
+        &[],
+        "GardenStatus",
+        "The garden: drift, paid but blocked",
+    ),
+];
+
+/// A request that was matched, and what it carries beside its body.
+pub(crate) struct Call {
+    pub(crate) action: Action,
+    /// What `{name}` stood for.
+    pub(crate) name: String,
+    pub(crate) query: Query,
+}
+
+/// The parameters of a URL.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The parameter as a `T`.
+    pub(crate) fn parse<T>(&self, key: &str) -> Result<Option<T>, Problem>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        self.get(key)
+            .map(|text| {
+                text.parse()
+                    .map_err(|error| Problem::malformed(format!("{key}: {error}")))
+            })
+            .transpose()
+    }
+
+    /// `true` or `false`; not there is `false`.
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, Problem> {
+        Ok(self.parse(key)?.unwrap_or(false))
+    }
+
+    fn read(text: &str, route: &Route) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
+            .into_owned()
+            .collect();
+        let changes = route.needs == Needs::Change;
+        for (at, (key, _)) in pairs.iter().enumerate() {
+            let known = route.query.contains(&key.as_str())
+                || changes && matches!(key.as_str(), "dry_run" | "command_id");
+            if !known {
+                return Err(Problem::malformed(format!("unknown parameter {key:?}")));
+            }
+            if pairs[..at].iter().any(|(earlier, _)| earlier == key) {
+                return Err(Problem::malformed(format!("{key} is given twice")));
+            }
+        }
+        Ok(Self(pairs))
+    }
+}
+
+/// The route for a method and a path, and what `{name}` stood for.
+pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, String), Problem> {
+    let mut path_known = false;
+    for route in &ROUTES {
+        let Some(name) = fits(route.path, path) else {
+            continue;
+        };
+        path_known = true;
+        if method == route.method {
+            let name = decoded(name)
+                .ok_or_else(|| Problem::malformed("the path is no percent-encoded UTF-8"))?;
+            return Ok((route, name));
+        }
+    }
+    if path_known {
+        Err(Problem::method_not_allowed())
+    } else {
+        Err(Problem::not_found("no such path; see /openapi.json"))
+    }
+}
+
+/// What `{name}` in `pattern` stands for in `path`; empty where there is no `{name}`.
+fn fits<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let mut name = "";
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        if expected == "{name}" && !segment.is_empty() {
+            name = segment;
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(name)
+}
+
+/// Undoes percent-encoding (RFC 3986 section 2.1).
+fn decoded(text: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first == b'%' {
+            let (digits, tail) = rest.split_at_checked(2)?;
+            octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            octets.push(*first);
+        }
+    }
+    String::from_utf8(octets).ok()
+}
+
+impl Admin {
+    /// Answers one request of `peer`.
+    pub(crate) async fn answer(
+        self: std::sync::Arc<Self>,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        self.dispatch(peer, request)
+            .await
+            .unwrap_or_else(|problem| {
+                tracing::debug!(
+                    peer = peer.name.as_str(),
+                    status = problem.status,
+                    detail = %problem.detail.escape_debug(),
+                    "admin request refused"
+                );
+                body::refusal(&problem)
+            })
+    }
+
+    async fn dispatch(
+        self: std::sync::Arc<Self>,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Problem> {
+        let Some(role) = peer.role else {
+            let detail = format!("{} has no role here; see [admin.roles]", peer.name);
+            return Err(Problem::forbidden(detail));
+        };
+        let (route, name) = find(request.method(), request.uri().path())?;
+        let query = Query::read(request.uri().query().unwrap_or_default(), route)?;
+        permit(role, route.needs)?;
+        let call = Call {
+            action: route.action,
+            name,
+            query,
+        };
+        match call.action {
+            Action::OpenApi => Ok(body::ok(&super::openapi::document())),
+            Action::Status => self.status().await,
+            Action::SubscriptionList => self.subscription_list(&call).await,
+            Action::SubscriptionAdd => self.subscription_add(&call, peer, request).await,
+            Action::SubscriptionShow => self.subscription_show(&call).await,
+            Action::Pay
+            | Action::Grace
+            | Action::Pause
+            | Action::EndPause
+            | Action::Suspend
+            | Action::Lift
+            | Action::Disable
+            | Action::Enable
+            | Action::Terminate => self.subscription_command(&call, peer, request).await,
+            Action::Explain => self.subscription_explain(&call).await,
+            Action::History => self.subscription_history(&call).await,
+            Action::Actions => self.subscription_actions(&call, peer).await,
+            Action::Quotes => self.subscription_quotes(&call).await,
+            Action::Import => self.import(&call, peer, request),
+            Action::Export => self.export(&call, role),
+            Action::PlanList => Ok(self.plan_list()),
+            Action::PlanShow => self.plan_show(&call),
+            Action::PlanApply => self.plan_apply(&call, peer, request).await,
+            Action::SessionList => self.session_list(&call).await,
+            Action::SessionDisconnect => self.session_disconnect(&call, peer, request).await,
+            Action::JournalList => self.journal_list(&call).await,
+            Action::JournalVerify => Ok(self.journal_verify()),
+            Action::Garden => Ok(body::ok(&self.network.garden_status().await)),
+        }
+    }
+}
+
+/// Passes if `role` reaches as far as the route needs.
+pub(crate) fn permit(role: AdminRole, needs: Needs) -> Result<(), Problem> {
+    let least = match needs {
+        Needs::Read => AdminRole::Viewer,
+        Needs::Change | Needs::Act => AdminRole::Operator,
+    };
+    if role >= least {
+        return Ok(());
+    }
+    let (is, must) = (role.as_str(), least.as_str());
+    Err(Problem::forbidden(format!(
+        "a {is} may not do this; it takes the role {must}"
+    )))
+}

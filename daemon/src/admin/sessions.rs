@@ -1,0 +1,101 @@
+//! RADIUS sessions: listed, and ended at the NAS.
+
+use garth_store::record::{Session, SessionKey};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use super::Admin;
+use super::body::{self, Body};
+use super::network::DisconnectAnswer;
+use super::problem::Problem;
+use super::role::Peer;
+use super::routes::Call;
+use super::subscriptions::{Change, page_limit};
+use super::wire::{DisconnectedBody, SessionBody, session_id_octets, session_id_text};
+
+/// The most sessions of one subscription that one request ends.
+const DISCONNECT_MAX: usize = 100;
+
+/// Either a subscription, or a NAS and a session.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisconnectBody {
+    subscription: Option<String>,
+    nas: Option<String>,
+    acct_session_id: Option<String>,
+}
+
+impl Admin {
+    pub(crate) async fn session_list(&self, call: &Call) -> Result<Response<Body>, Problem> {
+        let live_only = call.query.parse("live")?.unwrap_or(true);
+        let limit = page_limit(call)?;
+        let of = match call.query.get("subscription") {
+            Some(name) => Some(self.named(name).await?.facts.id),
+            None => None,
+        };
+        let sessions = self
+            .read(move |store| store.sessions(of, live_only, limit))
+            .await?;
+        let sessions: Vec<SessionBody> = sessions.iter().map(Into::into).collect();
+        Ok(body::ok(&sessions))
+    }
+
+    pub(crate) async fn session_disconnect(
+        &self,
+        call: &Call,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Problem> {
+        let change = Change::read(call, peer, &request)?;
+        let asked: DisconnectBody = body::read_json(request.into_body()).await?;
+        let sessions = self.sessions_meant(asked).await?;
+        let mut answers = Vec::with_capacity(sessions.len());
+        for session in sessions {
+            let key = session.key.clone();
+            let answer = if change.dry_run {
+                None
+            } else {
+                Some(self.network.disconnect(session).await)
+            };
+            tracing::info!(
+                actor = %change.actor.name.as_str().escape_debug(),
+                nas = %key.nas,
+                dry_run = change.dry_run,
+                ?answer,
+                "session to be disconnected"
+            );
+            answers.push(DisconnectedBody {
+                nas: key.nas.to_string(),
+                acct_session_id: session_id_text(&key.acct_session_id),
+                answer: answer.unwrap_or(DisconnectAnswer::DryRun),
+            });
+        }
+        Ok(body::ok(&answers))
+    }
+
+    async fn sessions_meant(&self, asked: DisconnectBody) -> Result<Vec<Session>, Problem> {
+        match (asked.subscription, asked.nas, asked.acct_session_id) {
+            (Some(name), None, None) => {
+                let id = self.named(&name).await?.facts.id;
+                self.read(move |store| store.sessions(Some(id), true, DISCONNECT_MAX))
+                    .await
+            }
+            (None, Some(nas), Some(id)) => {
+                let acct_session_id = session_id_octets(&id)
+                    .ok_or_else(|| Problem::malformed("acct_session_id: odd hexadecimal digits"))?;
+                let key = SessionKey {
+                    nas: nas.into(),
+                    acct_session_id,
+                };
+                let found = self.read(move |store| store.session(&key)).await?;
+                let live = found.filter(|session| session.stopped_at.is_none());
+                live.map(|session| vec![session])
+                    .ok_or_else(|| Problem::not_found("there is no such live session"))
+            }
+            (Some(_), _, _) | (None, _, _) => Err(Problem::malformed(
+                "give either subscription, or nas and acct_session_id",
+            )),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The configuration file as it is written: every key, nothing checked yet.
+//!
+//! Values that are checked later keep their place in the file ([`Spanned`]), so that a
+//! complaint can point at it. Unknown keys are refused here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A text whose place in the file is known.
+pub(super) type Text = Spanned<String>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) store: Store,
+    pub(super) billing: Billing,
+    #[serde(default)]
+    pub(super) lifecycle: Lifecycle,
+    #[serde(default)]
+    pub(super) radius: Radius,
+    #[serde(default)]
+    pub(super) nas: Vec<Spanned<Nas>>,
+    #[serde(default)]
+    pub(super) garden: Garden,
+    pub(super) enforcement: Option<Spanned<Enforcement>>,
+    pub(super) portal: Option<Portal>,
+    pub(super) payments: Option<Spanned<Payments>>,
+    #[serde(default)]
+    pub(super) admin: Admin,
+    pub(super) ledger: Option<Spanned<Ledger>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) path: Option<Spanned<PathBuf>>,
+    pub(super) cache_mib: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Billing {
+    pub(super) currency: Text,
+    pub(super) time_zone: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lifecycle {
+    pub(super) customer_reactivation: Option<bool>,
+    pub(super) suspension: Option<bool>,
+    pub(super) customer_pause: Option<bool>,
+    pub(super) pause_days_max: Option<Spanned<u32>>,
+    pub(super) grace_days_max: Option<Spanned<u32>>,
+    pub(super) debt_min: Option<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Radius {
+    pub(super) auth: Option<Spanned<Vec<Text>>>,
+    pub(super) acct: Option<Spanned<Vec<Text>>>,
+    pub(super) workers: Option<Spanned<u16>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nas {
+    pub(super) name: Text,
+    pub(super) address: Text,
+    pub(super) secret: Option<Text>,
+    pub(super) secret_file: Option<Text>,
+    pub(super) secret_credential: Option<Text>,
+    pub(super) dialect: Option<Text>,
+    pub(super) message_authenticator: Option<Text>,
+    pub(super) dynamic_authorization: Option<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Garden {
+    pub(super) down_kbps: Option<Spanned<u32>>,
+    pub(super) up_kbps: Option<Spanned<u32>>,
+    pub(super) address_list: Option<Text>,
+    pub(super) session_timeout_seconds: Option<Spanned<u32>>,
+    pub(super) interim_seconds: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) allow: Vec<Text>,
+    pub(super) unknown: Option<Text>,
+    #[serde(default)]
+    pub(super) dns: Vec<Text>,
+    #[serde(default)]
+    pub(super) dns_upstream: Vec<Text>,
+    pub(super) on_stop: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enforcement {
+    pub(super) backend: Text,
+    #[serde(default)]
+    pub(super) interfaces: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Portal {
+    #[serde(default)]
+    pub(super) http: Vec<Text>,
+    #[serde(default)]
+    pub(super) https: Vec<Text>,
+    pub(super) public_url: Text,
+    pub(super) certificate_file: Option<Spanned<PathBuf>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) brand: Option<Text>,
+    pub(super) locales_dir: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) interfaces: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Payments {
+    pub(super) gateway: Text,
+    pub(super) sandbox_listen: Option<Text>,
+    pub(super) sandbox_public_url: Option<Text>,
+    pub(super) poll_seconds: Option<Spanned<u32>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Admin {
+    pub(super) socket: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<Text, Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ledger {
+    #[expect(
+        dead_code,
+        reason = "the section parses so that it can be refused in words"
+    )]
+    url: Option<String>,
+}

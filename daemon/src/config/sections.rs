@@ -1,0 +1,576 @@
+//! From what is written to what is meant, section by section.
+//!
+//! Every function reports through [`Problems`] and goes on, so that one run shows all faults.
+//! `None` means that something was reported.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use garth_subscription::Money;
+use garth_subscription::calendar::BillingZone;
+use garth_subscription::money::Currency;
+use garth_subscription::policy::Policy;
+use toml::Spanned;
+
+use super::diagnose::Problems;
+use super::raw;
+use super::secret::Secret;
+use super::types::{
+    Admin, Billing, CertificateFiles, Config, Dialect, Enforcement, Garden, Gateway,
+    InterfacePattern, MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
+    Sandbox, Store, UnknownSubscriber,
+};
+use crate::admin::AdminRole;
+
+/// What an address to listen on looks like.
+const LISTEN: &str = "an address and port such as 0.0.0.0:1812 or [::]:1812";
+/// What a URL looks like.
+const URL: &str = "such as https://portal.example.net";
+/// What an interface looks like.
+const INTERFACE: &str =
+    "up to 15 letters, digits, - _ . @, such as lan0; a * at its end stands for the rest";
+/// The most NAS entries: the table is scanned by prefix length.
+const NAS_MAX: usize = 10_000;
+
+const STORE_PATH: &str = "/var/lib/garth/garth.redb";
+const ADMIN_SOCKET: &str = "/run/garth/admin.sock";
+const SANDBOX_LISTEN: &str = "0.0.0.0:8090";
+
+pub(super) fn checked(
+    file: raw::File,
+    credentials: Option<&Path>,
+    problems: &mut Problems,
+) -> Option<Config> {
+    if let Some(ledger) = &file.ledger {
+        problems.add(
+            "ledger",
+            ledger.span(),
+            "not in this version: leave it out for stand-alone",
+            None,
+        );
+    }
+    let store = store(file.store, problems);
+    let billing = billing(&file.billing, problems);
+    let policy = billing
+        .as_ref()
+        .and_then(|billing| policy(&file.lifecycle, billing, problems));
+    let radius = radius(&file.radius, problems);
+    let nas = all_nas(&file.nas, credentials, problems);
+    let garden = garden(&file.garden, problems);
+    let portal = match file.portal {
+        Some(raw) => portal(raw, problems).map(Some),
+        None => Some(None),
+    };
+    if let (Some(raw), Some(None)) = (&file.enforcement, &portal)
+        && raw.get_ref().backend.get_ref() == "nftables"
+    {
+        problems.add(
+            "enforcement.backend",
+            raw.get_ref().backend.span(),
+            "\"nftables\" sends the walled to a portal, and there is none",
+            Some("add a [portal] section, or set backend = \"none\""),
+        );
+    }
+    let enforcement = enforcement(file.enforcement.as_ref(), problems);
+    let gateway = gateway(file.payments.as_ref(), problems);
+    let admin = admin(&file.admin, problems);
+    Some(Config {
+        store: store?,
+        billing: billing?,
+        policy: policy?,
+        radius: radius?,
+        nas: nas?,
+        garden: garden?,
+        enforcement: enforcement?,
+        portal: portal?,
+        gateway: gateway?,
+        admin: admin?,
+    })
+}
+
+fn store(raw: raw::Store, problems: &mut Problems) -> Option<Store> {
+    let cache_mib = match &raw.cache_mib {
+        Some(mib) => problems.within("store.cache_mib", mib, 1..=65_536)?,
+        None => 256,
+    };
+    let path = match raw.path {
+        Some(path) if path.get_ref().is_absolute() => path.into_inner(),
+        Some(path) => {
+            let message = format!("{:?} is relative", path.get_ref());
+            problems.add(
+                "store.path",
+                path.span(),
+                message,
+                Some("an absolute path, such as /var/lib/garth/garth.redb"),
+            );
+            return None;
+        }
+        None => STORE_PATH.into(),
+    };
+    Some(Store {
+        path,
+        cache_bytes: usize::try_from(cache_mib).ok()?.checked_mul(1 << 20)?,
+    })
+}
+
+fn billing(raw: &raw::Billing, problems: &mut Problems) -> Option<Billing> {
+    let currency: Option<Currency> =
+        problems.parse("billing.currency", &raw.currency, "such as EUR");
+    let zone_allowed = "an IANA name such as Europe/Vienna, never an offset";
+    let zone: Option<BillingZone> =
+        problems.parse("billing.time_zone", &raw.time_zone, zone_allowed);
+    Some(Billing {
+        currency: currency?,
+        zone: zone?,
+        tz: raw.time_zone.get_ref().parse().ok()?,
+    })
+}
+
+fn policy(raw: &raw::Lifecycle, billing: &Billing, problems: &mut Problems) -> Option<Policy> {
+    let mut policy = Policy::new(billing.zone);
+    let mut all_well = true;
+    policy.customer_reactivation = raw
+        .customer_reactivation
+        .unwrap_or(policy.customer_reactivation);
+    policy.suspension = raw.suspension.unwrap_or(policy.suspension);
+    policy.customer_pause = raw.customer_pause.unwrap_or(policy.customer_pause);
+    if let Some(days) = &raw.pause_days_max {
+        policy.pause_days_max = problems.within("lifecycle.pause_days_max", days, 1..=3_660);
+        all_well &= policy.pause_days_max.is_some();
+    }
+    if let Some(days) = &raw.grace_days_max {
+        match problems.within("lifecycle.grace_days_max", days, 1..=366) {
+            Some(days) => policy.grace_days_max = days,
+            None => all_well = false,
+        }
+    }
+    if let Some(text) = &raw.debt_min {
+        policy.debt_min = amount("lifecycle.debt_min", text, billing.currency, problems);
+        all_well &= policy.debt_min.is_some();
+    }
+    all_well.then_some(policy)
+}
+
+fn amount(
+    key: &str,
+    text: &raw::Text,
+    currency: Currency,
+    problems: &mut Problems,
+) -> Option<Money> {
+    let allowed = Some("an amount above zero, such as \"5.00\"");
+    match Money::parse(text.get_ref(), currency) {
+        Ok(money) if money.is_positive() => Some(money),
+        Ok(money) => {
+            problems.add(
+                key,
+                text.span(),
+                format_args!("{money} is not above zero"),
+                allowed,
+            );
+            None
+        }
+        Err(error) => {
+            let message = format!("{:?}: {error}", text.get_ref());
+            problems.add(key, text.span(), message, allowed);
+            None
+        }
+    }
+}
+
+fn radius(raw: &raw::Radius, problems: &mut Problems) -> Option<Radius> {
+    let mut listeners = |key, raw: &Option<Spanned<Vec<raw::Text>>>, port: u16| match raw {
+        Some(texts) => addresses(key, texts.get_ref(), problems),
+        None => Some(vec![
+            SocketAddr::from(([0, 0, 0, 0], port)),
+            SocketAddr::from(([0_u16; 8], port)),
+        ]),
+    };
+    let auth = listeners("radius.auth", &raw.auth, 1812);
+    let acct = listeners("radius.acct", &raw.acct, 1813);
+    let workers = match &raw.workers {
+        Some(workers) if (1..=256).contains(workers.get_ref()) => Some(Some(*workers.get_ref())),
+        Some(workers) => {
+            problems.add(
+                "radius.workers",
+                workers.span(),
+                format_args!("{} is out of range", workers.get_ref()),
+                Some("allowed: 1 to 256"),
+            );
+            None
+        }
+        None => Some(None),
+    };
+    Some(Radius {
+        auth: auth?,
+        acct: acct?,
+        workers: workers?,
+    })
+}
+
+fn addresses(key: &str, texts: &[raw::Text], problems: &mut Problems) -> Option<Vec<SocketAddr>> {
+    let addresses: Vec<_> = texts
+        .iter()
+        .filter_map(|text| problems.parse(key, text, LISTEN))
+        .collect();
+    (addresses.len() == texts.len()).then_some(addresses)
+}
+
+fn all_nas(
+    raw: &[Spanned<raw::Nas>],
+    credentials: Option<&Path>,
+    problems: &mut Problems,
+) -> Option<Vec<Nas>> {
+    if let Some(surplus) = raw.get(NAS_MAX) {
+        let message = format!("more than {NAS_MAX} entries");
+        problems.add("nas", surplus.span(), message, None);
+        return None;
+    }
+    let mut names = HashMap::new();
+    let mut prefixes = HashMap::new();
+    let mut all = Vec::with_capacity(raw.len());
+    for entry in raw {
+        let entry = entry.get_ref();
+        let Some(nas) = nas(entry, credentials, problems) else {
+            continue;
+        };
+        if names.insert(nas.name.clone(), ()).is_some() {
+            let message = format!("{:?} is given twice", nas.name);
+            problems.add(
+                "nas.name",
+                entry.name.span(),
+                message,
+                Some("a name of its own"),
+            );
+        }
+        if let Some(other) = prefixes.insert(nas.prefix, nas.name.clone()) {
+            problems.add(
+                "nas.address",
+                entry.address.span(),
+                format_args!("{:?} is that of {other} already", entry.address.get_ref()),
+                Some("a prefix of its own; a longer one inside another is fine"),
+            );
+        }
+        all.push(nas);
+    }
+    (all.len() == raw.len()).then_some(all)
+}
+
+fn nas(raw: &raw::Nas, credentials: Option<&Path>, problems: &mut Problems) -> Option<Nas> {
+    const NAME_LEN_MAX: usize = 64;
+    let name = raw.name.get_ref();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let named = (1..=NAME_LEN_MAX).contains(&name.len()) && name.bytes().all(plain);
+    if !named {
+        let message = format!("{name:?} is no name");
+        let allowed = "1 to 64 letters, digits and - _ .";
+        problems.add("nas.name", raw.name.span(), message, Some(allowed));
+    }
+    let prefix_allowed = "an address or prefix such as 192.0.2.0/24 or 2001:db8::1";
+    let prefix: Option<Prefix> = problems.parse("nas.address", &raw.address, prefix_allowed);
+    let secret = secret(raw, credentials, problems);
+    let dialects = [
+        ("generic", Dialect::Generic),
+        ("mikrotik", Dialect::Mikrotik),
+    ];
+    let dialect = match &raw.dialect {
+        Some(text) => problems.choose("nas.dialect", text, &dialects),
+        None => Some(Dialect::Generic),
+    };
+    let modes = [
+        ("require", MessageAuthenticator::Require),
+        ("auto", MessageAuthenticator::Auto),
+        ("off", MessageAuthenticator::Off),
+    ];
+    let message_authenticator = match &raw.message_authenticator {
+        Some(text) => problems.choose("nas.message_authenticator", text, &modes),
+        None => Some(MessageAuthenticator::Require),
+    };
+    let allowed = "an address and port such as 192.0.2.1:3799";
+    let dynamic_authorization = match &raw.dynamic_authorization {
+        Some(text) => problems
+            .parse("nas.dynamic_authorization", text, allowed)
+            .map(Some),
+        None => Some(None),
+    };
+    Some(Nas {
+        name: named.then(|| name.as_str().into())?,
+        prefix: prefix?,
+        secret: secret?,
+        dialect: dialect?,
+        message_authenticator: message_authenticator?,
+        dynamic_authorization: dynamic_authorization?,
+    })
+}
+
+/// The one secret of a NAS. Its text is never part of a complaint.
+fn secret(raw: &raw::Nas, credentials: Option<&Path>, problems: &mut Problems) -> Option<Secret> {
+    let allowed = "one of secret_file, secret_credential or secret";
+    let (key, span, read) = match (&raw.secret_file, &raw.secret_credential, &raw.secret) {
+        (Some(path), None, None) => (
+            "nas.secret_file",
+            path.span(),
+            Secret::from_file(Path::new(path.get_ref())),
+        ),
+        (None, Some(name), None) => (
+            "nas.secret_credential",
+            name.span(),
+            Secret::from_credential(credentials, name.get_ref()),
+        ),
+        (None, None, Some(text)) => ("nas.secret", text.span(), Secret::inline(text.get_ref())),
+        (None, None, None) => {
+            let message = format!("{:?} has no secret", raw.name.get_ref());
+            problems.add("nas.secret_file", raw.name.span(), message, Some(allowed));
+            return None;
+        }
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            let message = format!("{:?} has more than one secret", raw.name.get_ref());
+            problems.add("nas.secret_file", raw.name.span(), message, Some(allowed));
+            return None;
+        }
+    };
+    read.inspect_err(|error| problems.add(key, span, error, Some(allowed)))
+        .ok()
+}
+
+fn garden(raw: &raw::Garden, problems: &mut Problems) -> Option<Garden> {
+    let mut number = |key: &str, value: &Option<Spanned<u32>>, default, allowed| match value {
+        Some(value) => problems.within(key, value, allowed),
+        None => Some(default),
+    };
+    // The dialects write speeds in bit/s into 32 bits (WISPr-Bandwidth-Max-Down).
+    let kbps = 1..=4_000_000;
+    let down_kbps = number("garden.down_kbps", &raw.down_kbps, 1_000, kbps.clone());
+    let up_kbps = number("garden.up_kbps", &raw.up_kbps, 1_000, kbps);
+    let session_timeout_seconds = number(
+        "garden.session_timeout_seconds",
+        &raw.session_timeout_seconds,
+        600,
+        30..=86_400,
+    );
+    // RFC 2869 section 5.16: not under 60 seconds.
+    let interim_seconds = number(
+        "garden.interim_seconds",
+        &raw.interim_seconds,
+        120,
+        60..=86_400,
+    );
+    let address_list = address_list(raw.address_list.as_ref(), problems);
+    let names = "a name such as checkout.stripe.com, or *.bank.example for all below it";
+    let allow: Vec<_> = raw
+        .allow
+        .iter()
+        .filter_map(|text| problems.parse("garden.allow", text, names))
+        .collect();
+    let unknown = match &raw.unknown {
+        Some(text) => problems.choose(
+            "garden.unknown",
+            text,
+            &[
+                ("reject", UnknownSubscriber::Reject),
+                ("garden", UnknownSubscriber::Garden),
+            ],
+        ),
+        None => Some(UnknownSubscriber::Reject),
+    };
+    let on_stop = match &raw.on_stop {
+        Some(text) => problems.choose(
+            "garden.on_stop",
+            text,
+            &[("open", OnStop::Open), ("closed", OnStop::Closed)],
+        ),
+        None => Some(OnStop::Open),
+    };
+    let dns = addresses("garden.dns", &raw.dns, problems);
+    let dns_upstream = addresses("garden.dns_upstream", &raw.dns_upstream, problems);
+    Some(Garden {
+        down_kbps: down_kbps?,
+        up_kbps: up_kbps?,
+        address_list: address_list?,
+        session_timeout_seconds: session_timeout_seconds?,
+        interim_seconds: interim_seconds?,
+        allow,
+        unknown: unknown?,
+        dns: dns?,
+        dns_upstream: dns_upstream?,
+        on_stop: on_stop?,
+    })
+}
+
+fn address_list(text: Option<&raw::Text>, problems: &mut Problems) -> Option<Box<str>> {
+    const LEN_MAX: usize = 64;
+    let Some(text) = text else {
+        return Some("garden".into());
+    };
+    let name = text.get_ref();
+    if (1..=LEN_MAX).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
+        return Some(name.as_str().into());
+    }
+    let message = format!("{name:?} is no name of a list");
+    let allowed = "1 to 64 visible ASCII characters";
+    problems.add("garden.address_list", text.span(), message, Some(allowed));
+    None
+}
+
+fn enforcement(
+    raw: Option<&Spanned<raw::Enforcement>>,
+    problems: &mut Problems,
+) -> Option<Enforcement> {
+    let Some(raw) = raw.map(Spanned::get_ref) else {
+        return Some(Enforcement::None);
+    };
+    let backends = [("nftables", true), ("none", false)];
+    let nftables = problems.choose("enforcement.backend", &raw.backend, &backends);
+    let interfaces = interfaces("enforcement.interfaces", &raw.interfaces, problems);
+    if !nftables? {
+        return Some(Enforcement::None);
+    }
+    let interfaces = interfaces?;
+    if interfaces.is_empty() {
+        problems.add(
+            "enforcement.interfaces",
+            raw.backend.span(),
+            "no interface towards subscribers is named",
+            Some("such as [\"ppp*\", \"lan0\"]"),
+        );
+        return None;
+    }
+    Some(Enforcement::Nftables { interfaces })
+}
+
+fn interfaces(
+    key: &str,
+    texts: &[raw::Text],
+    problems: &mut Problems,
+) -> Option<Vec<InterfacePattern>> {
+    let patterns: Vec<_> = texts
+        .iter()
+        .filter_map(|text| problems.parse(key, text, INTERFACE))
+        .collect();
+    (patterns.len() == texts.len()).then_some(patterns)
+}
+
+fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
+    let http = addresses("portal.http", &raw.http, problems);
+    let https = addresses("portal.https", &raw.https, problems);
+    let public_url: Option<PublicUrl> = problems.parse("portal.public_url", &raw.public_url, URL);
+    let interfaces = interfaces("portal.interfaces", &raw.interfaces, problems);
+    let certificate = certificate(raw.certificate_file, raw.key_file, problems);
+    let public_url = public_url?;
+    if public_url.is_https() && raw.https.is_empty() {
+        problems.add(
+            "portal.public_url",
+            raw.public_url.span(),
+            format_args!(
+                "{:?} is https, and https listens nowhere",
+                public_url.as_str()
+            ),
+            Some("add https = [\"0.0.0.0:8443\"], or use an http:// URL"),
+        );
+    }
+    if raw.http.is_empty() {
+        problems.add(
+            "portal.http",
+            raw.public_url.span(),
+            "http listens nowhere, so nobody can be redirected",
+            Some("such as http = [\"0.0.0.0:8080\", \"[::]:8080\"]"),
+        );
+    }
+    let brand = match &raw.brand {
+        Some(text) if text.get_ref().trim().is_empty() || text.get_ref().len() > 100 => {
+            let allowed = "1 to 100 octets of text";
+            problems.add("portal.brand", text.span(), "no name", Some(allowed));
+            return None;
+        }
+        Some(text) => text.get_ref().as_str().into(),
+        None => "Internet".into(),
+    };
+    Some(Portal {
+        http: http?,
+        https: https?,
+        public_url,
+        certificate: certificate?,
+        brand,
+        locales_dir: raw.locales_dir,
+        interfaces: interfaces?,
+    })
+}
+
+/// Both files or neither; the outer `None` means that something was reported.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is this module's sign of a report, the inner one the value"
+)]
+fn certificate(
+    certificate: Option<Spanned<PathBuf>>,
+    key: Option<Spanned<PathBuf>>,
+    problems: &mut Problems,
+) -> Option<Option<CertificateFiles>> {
+    let (lonely, name, missing) = match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            return Some(Some(CertificateFiles {
+                certificate: certificate.into_inner(),
+                key: key.into_inner(),
+            }));
+        }
+        (None, None) => return Some(None),
+        (Some(path), None) => (path, "portal.certificate_file", "key_file"),
+        (None, Some(path)) => (path, "portal.key_file", "certificate_file"),
+    };
+    let message = format!("{missing} is missing beside it");
+    let allowed = "both files, or neither for a self-signed certificate";
+    problems.add(name, lonely.span(), message, Some(allowed));
+    None
+}
+
+fn gateway(raw: Option<&Spanned<raw::Payments>>, problems: &mut Problems) -> Option<Gateway> {
+    let Some(raw) = raw.map(Spanned::get_ref) else {
+        return Some(Gateway::None);
+    };
+    // Keys of a gateway that is not chosen are checked all the same: a typo must not wait for its day.
+    let listen = match &raw.sandbox_listen {
+        Some(text) => problems.parse("payments.sandbox_listen", text, LISTEN),
+        None => SANDBOX_LISTEN.parse().ok(),
+    };
+    let public_url = match &raw.sandbox_public_url {
+        Some(text) => problems.parse("payments.sandbox_public_url", text, URL),
+        None => listen.and_then(|listen: SocketAddr| sandbox_url(listen).parse().ok()),
+    };
+    let poll_seconds = match &raw.poll_seconds {
+        Some(seconds) => problems.within("payments.poll_seconds", seconds, 1..=3_600),
+        None => Some(5),
+    };
+    let gateways = [("sandbox", true), ("none", false)];
+    if !problems.choose("payments.gateway", &raw.gateway, &gateways)? {
+        return Some(Gateway::None);
+    }
+    Some(Gateway::Sandbox(Sandbox {
+        listen: listen?,
+        public_url: public_url?,
+        poll_seconds: poll_seconds?,
+    }))
+}
+
+/// How a browser on this machine reaches the test gateway, where nothing else is said.
+fn sandbox_url(listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        format!("http://localhost:{}", listen.port())
+    } else {
+        format!("http://{listen}")
+    }
+}
+
+fn admin(raw: &raw::Admin, problems: &mut Problems) -> Option<Admin> {
+    let who_allowed = "a user name, a @group or a uid, such as alice, \"@noc\" or \"1001\"";
+    let choices = AdminRole::ALL.map(|role| (role.as_str(), role));
+    let mut roles = Vec::with_capacity(raw.roles.len());
+    for (who, role) in &raw.roles {
+        let who = problems.parse("admin.roles", who, who_allowed);
+        let role = problems.choose("admin.roles", role, &choices);
+        roles.extend(who.zip(role));
+    }
+    (roles.len() == raw.roles.len()).then(|| Admin {
+        socket: raw.socket.clone().unwrap_or_else(|| ADMIN_SOCKET.into()),
+        roles: Roles(roles),
+    })
+}

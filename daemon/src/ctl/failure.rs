@@ -1,0 +1,125 @@
+//! How a run can end, and what is said of it.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::admin::Problem;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// It is done.
+    Done,
+    /// A rule refused, or it failed; the reason is on standard error.
+    Refused,
+    /// The command line or a value in it is wrong.
+    Usage,
+    /// The daemon does not answer.
+    Unreachable,
+    /// The user's role does not reach that far.
+    NotPermitted,
+}
+
+impl Exit {
+    /// The number the shell sees.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 3,
+            Self::NotPermitted => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a run did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Nobody listens, or it hung up.
+    #[error("garthd does not answer at {socket}: {why}", socket = socket.display())]
+    Unreachable {
+        /// Where it was asked.
+        socket: PathBuf,
+        /// What happened.
+        why: String,
+    },
+    /// The socket may not be opened.
+    #[error("may not open {path}: permission denied", path = .0.display())]
+    SocketDenied(PathBuf),
+    /// The daemon said no.
+    #[error("{}", in_words(.0))]
+    Refused(Problem),
+    /// An answer that makes no sense: another version?
+    #[error("cannot read the answer of garthd: {0}")]
+    Answer(String),
+    /// A value on the command line or a file it names.
+    #[error("{0}")]
+    Usage(String),
+    /// Some lines of an import were not taken; each was told already.
+    #[error("{0} lines were not taken")]
+    Lines(u64),
+    /// A file.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// `L24: the end must be after the start`.
+fn in_words(problem: &Problem) -> String {
+    match &problem.rule {
+        Some(rule) => format!("{rule}: {}", problem.detail),
+        None => problem.detail.clone(),
+    }
+}
+
+impl Failure {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::SocketDenied(_) => Exit::NotPermitted,
+            Self::Refused(problem) => match problem.status {
+                400 | 405 | 413 => Exit::Usage,
+                403 => Exit::NotPermitted,
+                503 => Exit::Unreachable,
+                _ => Exit::Refused,
+            },
+            Self::Usage(_) => Exit::Usage,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Answer(_) | Self::Lines(_) | Self::File { .. } | Self::Output(_) => Exit::Refused,
+        }
+    }
+
+    /// Says it on standard error; a reader who closed the pipe is told nothing.
+    pub(super) fn tell(&self) {
+        if self.exit() != Exit::Done {
+            warn(self);
+        }
+    }
+}
+
+/// One line on standard error, without the control characters that text from elsewhere may hold.
+pub(super) fn warn(text: impl ToString) {
+    let line = output_line(&text.to_string());
+    // There is nowhere else to complain to.
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+fn output_line(text: &str) -> String {
+    super::output::printable(text)
+}

@@ -1,0 +1,357 @@
+//! Documents of the daemon as tables and lines for people.
+
+use super::failure::Failure;
+use super::output::Output;
+use crate::admin::wire::{
+    ActionBody, ChangeBody, DisconnectedBody, EntryBody, ExplainBody, HoldsBody, PlanBody,
+    PlansAppliedBody, SessionBody, SnapshotBody, SubscriptionBody,
+};
+use crate::admin::{DisconnectAnswer, GardenStatus};
+
+fn or_empty(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_default()
+}
+
+/// What a list calls a subscription.
+fn label(one: &SubscriptionBody) -> String {
+    let names = [&one.username, &one.mac, &one.external_id];
+    or_empty(names.into_iter().flatten().next())
+}
+
+pub(super) fn subscriptions(all: &[SubscriptionBody], output: &mut Output) -> Result<(), Failure> {
+    let header = [
+        "ID",
+        "NAME",
+        "PLAN",
+        "STANDING",
+        "ACCESS",
+        "PAID THROUGH",
+        "BALANCE",
+    ];
+    let rows = all.iter().map(|one| {
+        vec![
+            one.id.clone(),
+            label(one),
+            one.plan.clone(),
+            one.standing.clone(),
+            one.access.clone(),
+            one.paid_through.clone(),
+            one.balance.to_string(),
+        ]
+    });
+    output.table(&header, rows)
+}
+
+pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Result<(), Failure> {
+    let services: Vec<_> = one
+        .services
+        .iter()
+        .map(|service| format!("{} ({})", service.plan, service.state))
+        .collect();
+    let agenda: Vec<_> = one
+        .agenda
+        .iter()
+        .map(|item| format!("{} at {}", item.action, item.at))
+        .collect();
+    let ended = one.ended.as_ref();
+    output.pairs([
+        ("id", one.id.clone()),
+        ("username", or_empty(one.username.as_ref())),
+        ("mac", or_empty(one.mac.as_ref())),
+        ("external id", or_empty(one.external_id.as_ref())),
+        ("name", or_empty(one.name.as_ref())),
+        ("phone", or_empty(one.phone.as_ref())),
+        ("language", or_empty(one.language.as_ref())),
+        ("standing", one.standing.clone()),
+        ("access", one.access.clone()),
+        ("plan", one.plan.clone()),
+        ("services", services.join(", ")),
+        ("start", or_empty(one.start_at.as_ref())),
+        ("paid through", one.paid_through.clone()),
+        ("grace until", or_empty(one.grace_until.as_ref())),
+        ("next change", or_empty(one.next_change.as_ref())),
+        ("counted from", one.anchor_date.clone()),
+        ("balance", one.balance.to_string()),
+        ("holds", holds(&one.holds)),
+        ("agenda", agenda.join(", ")),
+        (
+            "ended",
+            ended.map_or(String::new(), |ended| {
+                format!("{} by {}", ended.at, ended.by)
+            }),
+        ),
+        ("framed ipv4", or_empty(one.framed_ipv4.as_ref())),
+        ("delegated ipv6", or_empty(one.delegated_ipv6.as_ref())),
+        ("partner", or_empty(one.partner.as_ref())),
+        ("reseller", or_empty(one.reseller.as_ref())),
+        ("version", one.version.to_string()),
+    ])
+}
+
+fn holds(holds: &HoldsBody) -> String {
+    let mut words = Vec::new();
+    if let Some(pause) = &holds.pause {
+        let until = pause.until.as_deref().unwrap_or("open");
+        words.push(format!("paused {} .. {until}", pause.from));
+    }
+    if let Some(suspend) = &holds.suspend {
+        let debt = suspend
+            .debt
+            .as_ref()
+            .map_or(String::new(), |debt| format!(", {debt} due"));
+        words.push(format!(
+            "suspended ({}{debt}) since {}",
+            suspend.cause, suspend.since
+        ));
+    }
+    if let Some(disable) = &holds.disable {
+        words.push(format!(
+            "disabled ({}) since {}",
+            disable.reason, disable.since
+        ));
+    }
+    words.join("; ")
+}
+
+pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Failure> {
+    let how = match (change.dry_run, change.repeated) {
+        (true, _) => "would be done; nothing was changed",
+        (false, true) => "was done before; nothing was done again",
+        (false, false) => "done",
+    };
+    output.line(format!("{} {how}: {}", change.action, change.effect))?;
+    let old = |read: fn(&SnapshotBody) -> String| {
+        let new = read(&change.new);
+        match change.old.as_ref().map(read) {
+            Some(old) if old != new => format!("{old} -> {new}"),
+            Some(_) | None => new,
+        }
+    };
+    output.pairs([
+        ("subscription", change.subscription.clone()),
+        ("standing", old(|side| side.standing.clone())),
+        ("access", old(|side| side.access.clone())),
+        ("paid through", old(|side| side.paid_through.clone())),
+        ("plan", old(|side| side.plan.clone())),
+        ("balance", old(|side| side.balance.to_string())),
+        (
+            "amount",
+            change
+                .amount
+                .as_ref()
+                .map_or(String::new(), ToString::to_string),
+        ),
+        ("payment id", or_empty(change.payment_id.as_ref())),
+        ("entry", or_empty(change.entry.as_ref())),
+    ])
+}
+
+pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Failure> {
+    let header = [
+        "SEQ",
+        "WHEN",
+        "ACTION",
+        "EFFECT",
+        "BY",
+        "STANDING",
+        "PAID THROUGH",
+        "AMOUNT",
+        "REASON",
+    ];
+    let rows = all.iter().map(|entry| {
+        let standing = match &entry.old {
+            Some(old) if old.standing != entry.new.standing => {
+                format!("{} -> {}", old.standing, entry.new.standing)
+            }
+            Some(_) | None => entry.new.standing.clone(),
+        };
+        vec![
+            entry.sequence.to_string(),
+            entry.performed_at.clone(),
+            entry.action.clone(),
+            entry.effect.clone(),
+            format!("{} ({})", entry.actor.name, entry.actor.role),
+            standing,
+            entry.new.paid_through.clone(),
+            entry
+                .amount
+                .as_ref()
+                .map_or(String::new(), ToString::to_string),
+            or_empty(entry.reason.as_ref()),
+        ]
+    });
+    output.table(&header, rows)
+}
+
+pub(super) fn explain(explanation: &ExplainBody, output: &mut Output) -> Result<(), Failure> {
+    for sentence in &explanation.text {
+        output.line(sentence)?;
+    }
+    if explanation.entries.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    entries(&explanation.entries, output)
+}
+
+pub(super) fn actions(all: &[ActionBody], output: &mut Output) -> Result<(), Failure> {
+    let rows = all.iter().map(|action| {
+        let available = if action.available { "yes" } else { "no" };
+        vec![
+            action.action.clone(),
+            available.to_owned(),
+            or_empty(action.rule.as_ref()),
+            or_empty(action.detail.as_ref()),
+        ]
+    });
+    output.table(&["ACTION", "NOW", "RULE", "WHY NOT"], rows)
+}
+
+fn prices(plan: &PlanBody) -> String {
+    let lines: Vec<_> = plan
+        .prices
+        .iter()
+        .map(|line| format!("{} for {}", line.months, line.price))
+        .collect();
+    lines.join(", ")
+}
+
+pub(super) fn plans(all: &[PlanBody], output: &mut Output) -> Result<(), Failure> {
+    let header = ["ID", "NAME", "KIND", "DOWN KBIT/S", "UP KBIT/S", "MONTHS"];
+    let rows = all.iter().map(|plan| {
+        vec![
+            plan.id.clone(),
+            plan.name.clone(),
+            plan.kind.clone(),
+            plan.down_kbps.to_string(),
+            plan.up_kbps.to_string(),
+            prices(plan),
+        ]
+    });
+    output.table(&header, rows)
+}
+
+pub(super) fn plan(plan: &PlanBody, output: &mut Output) -> Result<(), Failure> {
+    output.pairs([
+        ("id", plan.id.clone()),
+        ("name", plan.name.clone()),
+        ("kind", plan.kind.clone()),
+        ("down kbit/s", plan.down_kbps.to_string()),
+        ("up kbit/s", plan.up_kbps.to_string()),
+        ("months", prices(plan)),
+        ("change to", plan.change_to.join(", ")),
+    ])
+}
+
+pub(super) fn plans_applied(
+    applied: &PlansAppliedBody,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if applied.dry_run {
+        output.line("nothing was changed; this would be:")?;
+    }
+    output.pairs([
+        ("added", applied.added.join(", ")),
+        ("changed", applied.changed.join(", ")),
+        ("removed", applied.removed.join(", ")),
+        ("unchanged", applied.unchanged.to_string()),
+    ])
+}
+
+pub(super) fn sessions(all: &[SessionBody], output: &mut Output) -> Result<(), Failure> {
+    let header = [
+        "NAS", "SESSION", "USERNAME", "ADDRESS", "PREFIX", "STARTED", "ENDED", "UP", "DOWN",
+    ];
+    let rows = all.iter().map(|session| {
+        vec![
+            session.nas.clone(),
+            session.acct_session_id.clone(),
+            or_empty(session.username.as_ref()),
+            or_empty(session.framed_ipv4.as_ref()),
+            or_empty(
+                session
+                    .delegated_ipv6
+                    .as_ref()
+                    .or(session.framed_ipv6.as_ref()),
+            ),
+            session.started_at.clone(),
+            or_empty(session.stopped_at.as_ref()),
+            octets(session.input_octets),
+            octets(session.output_octets),
+        ]
+    });
+    output.table(&header, rows)
+}
+
+/// `1.5 GB`, in decimal units, rounded down.
+fn octets(count: u64) -> String {
+    let units = [
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+    ];
+    match units.into_iter().find(|(_, size)| count >= *size) {
+        Some((unit, size)) => {
+            format!("{}.{} {unit}", count / size, count % size / (size / 10))
+        }
+        None => format!("{count} B"),
+    }
+}
+
+pub(super) fn disconnected(all: &[DisconnectedBody], output: &mut Output) -> Result<(), Failure> {
+    let words = |answer: &DisconnectAnswer| match answer {
+        DisconnectAnswer::DryRun => "would be asked".to_owned(),
+        DisconnectAnswer::Acknowledged => "ended".to_owned(),
+        DisconnectAnswer::Refused { error_cause: None } => "the NAS refused".to_owned(),
+        DisconnectAnswer::Refused {
+            error_cause: Some(cause),
+        } => format!("the NAS refused (Error-Cause {cause})"),
+        DisconnectAnswer::Unknown => "the NAS did not know it; closed here".to_owned(),
+        DisconnectAnswer::TimedOut => "the NAS did not answer".to_owned(),
+        DisconnectAnswer::NotConfigured => {
+            "the NAS has no dynamic_authorization in the configuration".to_owned()
+        }
+        DisconnectAnswer::Failed { detail } => format!("could not be asked: {detail}"),
+    };
+    let rows = all.iter().map(|one| {
+        vec![
+            one.nas.clone(),
+            one.acct_session_id.clone(),
+            words(&one.answer),
+        ]
+    });
+    output.table(&["NAS", "SESSION", "ANSWER"], rows)
+}
+
+pub(super) fn garden(garden: &GardenStatus, output: &mut Output) -> Result<(), Failure> {
+    let yes_no = |truth: bool| if truth { "yes" } else { "no" }.to_owned();
+    output.pairs([
+        ("backend", garden.backend.clone()),
+        ("intact", yes_no(garden.intact)),
+        ("walled IPv4", garden.walled_ipv4.to_string()),
+        ("walled IPv6", garden.walled_ipv6.to_string()),
+        ("missing", garden.missing.to_string()),
+        ("surplus", garden.surplus.to_string()),
+        ("paid but blocked", garden.paid_but_blocked.to_string()),
+        ("restored", garden.restored.to_string()),
+        ("error", or_empty(garden.error.as_ref())),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_are_rounded_down_to_one_decimal() {
+        for (count, text) in [
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (1_999_999, "1.9 MB"),
+            (u64::MAX, "18446744.0 TB"),
+        ] {
+            assert_eq!(octets(count), text);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! `garthctl subscription …`.
+
+use std::io::{IsTerminal, Read, Write};
+
+use serde_json::{Value, json};
+
+use super::args::{Add, Cause, Subscription, Target};
+use super::client::{Client, Path};
+use super::failure::{Failure, warn};
+use super::output::Output;
+use super::run::{PAGE_MAX, pages};
+use super::{show, transfer};
+use crate::admin::wire::{ActionBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
+use crate::import::{ImportLine, ServiceLine};
+
+/// The longest password with its newline, in octets.
+const PASSWORD_LEN_MAX: u64 = 256;
+
+/// The rules that ask: still billed, logging stops.
+const WARNINGS: [&str; 2] = ["L21", "L22"];
+
+pub(super) async fn run(
+    verb: Subscription,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    match verb {
+        Subscription::List {
+            standing,
+            plan,
+            limit,
+        } => {
+            let path = base().with("standing", standing).with("plan", plan);
+            list(&path, limit, client, output).await
+        }
+        Subscription::Show { name } => show_one(&name, client, output).await,
+        Subscription::Explain { name } => explain(&name, client, output).await,
+        Subscription::History { name, limit } => history(&name, limit, client, output).await,
+        Subscription::Actions { name, all } => actions(&name, all, client, output).await,
+        Subscription::Add(add) => add_one(*add, client, output).await,
+        Subscription::Import { file, csv, dry_run } => {
+            transfer::import(&file, csv, dry_run, client, output).await
+        }
+        Subscription::Export {
+            secrets,
+            output: file,
+        } => transfer::export(secrets, file.as_deref(), client, output).await,
+        Subscription::Pay { .. }
+        | Subscription::Grace { .. }
+        | Subscription::Pause { .. }
+        | Subscription::EndPause(_)
+        | Subscription::Suspend { .. }
+        | Subscription::Lift(_)
+        | Subscription::Disable { .. }
+        | Subscription::Enable(_)
+        | Subscription::Terminate { .. } => change(verb, client, output).await,
+    }
+}
+
+fn base() -> Path {
+    Path::of(&["v1", "subscriptions"])
+}
+
+fn of(name: &str, what: &str) -> Path {
+    Path::of(&["v1", "subscriptions", name, what])
+}
+
+/// Prints page after page; memory holds one at a time.
+async fn list(
+    path: &Path,
+    limit: Option<usize>,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut after = None;
+    let mut is_first = true;
+    if output.is_json() {
+        output.raw(b"[")?;
+    }
+    while left > 0 {
+        let path = path
+            .clone()
+            .with("after", after)
+            .with("limit", Some(left.min(PAGE_MAX)));
+        let page: Page<Value> = client.get(&path).await?;
+        left -= page.items.len().min(left);
+        if output.is_json() {
+            for item in &page.items {
+                output.raw(if is_first { b"\n" } else { b",\n" })?;
+                is_first = false;
+                output.raw(item.to_string().as_bytes())?;
+            }
+        } else if !page.items.is_empty() {
+            show::subscriptions(&typed(page.items)?, output)?;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if output.is_json() {
+        output.raw(b"\n]\n")?;
+    }
+    Ok(())
+}
+
+fn typed<T: serde::de::DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Failure> {
+    items
+        .into_iter()
+        .map(serde_json::from_value)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Answer(error.to_string()))
+}
+
+async fn show_one(name: &str, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let path = Path::of(&["v1", "subscriptions", name]);
+    let subscription: SubscriptionBody = client.get(&path).await?;
+    if output.is_json() {
+        return output.json(&subscription);
+    }
+    show::subscription(&subscription, output)
+}
+
+async fn explain(name: &str, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let explanation: ExplainBody = client.get(&of(name, "explain")).await?;
+    if output.is_json() {
+        return output.json(&explanation);
+    }
+    show::explain(&explanation, output)
+}
+
+async fn history(
+    name: &str,
+    limit: usize,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let entries = pages(client, &of(name, "history"), "before", None, limit).await?;
+    if output.is_json() {
+        return output.json(&entries);
+    }
+    show::entries(&typed::<EntryBody>(entries)?, output)
+}
+
+async fn actions(
+    name: &str,
+    all: bool,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let mut actions: Vec<ActionBody> = client.get(&of(name, "actions")).await?;
+    actions.retain(|action| all || action.available);
+    if output.is_json() {
+        return output.json(&actions);
+    }
+    show::actions(&actions, output)
+}
+
+async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let password = if add.password_stdin {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(PASSWORD_LEN_MAX)
+            .read_to_string(&mut text)?;
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
+    } else {
+        add.password
+    };
+    let path = base().change(&add.change);
+    let services = add.services.into_iter().map(ServiceLine::Plan);
+    let services: Vec<_> = services.collect();
+    let line = ImportLine {
+        id: add.id,
+        username: add.username,
+        password,
+        mac: add.mac,
+        external_id: add.external_id,
+        plan: Some(add.plan),
+        services: (!services.is_empty()).then_some(services),
+        paid_through: add.paid_through,
+        start_at: add.start_at,
+        anchor_day: add.anchor_day,
+        balance: add.balance,
+        framed_ipv4: add.framed_ipv4,
+        delegated_ipv6: add.delegated_ipv6,
+        language: add.language,
+        name: add.name,
+        phone: add.phone,
+        partner: add.partner,
+        reseller: add.reseller,
+        ..ImportLine::default()
+    };
+    let change: ChangeBody = client.send_json("POST", &path, &line).await?;
+    if output.is_json() {
+        return output.json(&change);
+    }
+    show::change(&change, output)
+}
+
+/// The verb's path, its target, its body, and whether a warning is answered already.
+fn request(verb: Subscription) -> Option<(&'static str, Target, Value, bool)> {
+    let plain = |what, target| Some((what, target, json!({}), true));
+    match verb {
+        Subscription::Pay {
+            target,
+            months,
+            amount,
+            payment_id,
+            from_balance,
+        } => {
+            let body = json!({
+                "months": months, "amount": amount, "payment_id": payment_id,
+                "from_balance": from_balance,
+            });
+            Some(("pay", target, body, true))
+        }
+        Subscription::Grace { target, days } => {
+            Some(("grace", target, json!({ "days": days }), true))
+        }
+        Subscription::Pause { target, until } => {
+            Some(("pause", target, json!({ "until": until }), true))
+        }
+        Subscription::Suspend {
+            target,
+            cause,
+            debt,
+        } => {
+            let cause = match cause {
+                Cause::Operator => "operator",
+                Cause::Fraud => "fraud",
+            };
+            Some((
+                "suspend",
+                target,
+                json!({ "cause": cause, "debt": debt }),
+                true,
+            ))
+        }
+        Subscription::EndPause(target) => plain("end-pause", target),
+        Subscription::Lift(target) => plain("lift", target),
+        Subscription::Enable(target) => plain("enable", target),
+        Subscription::Disable { target, yes } => {
+            Some(("disable", target, json!({ "confirmed": yes }), yes))
+        }
+        Subscription::Terminate { target, yes } => {
+            Some(("terminate", target, json!({ "confirmed": yes }), yes))
+        }
+        Subscription::List { .. }
+        | Subscription::Show { .. }
+        | Subscription::Add(_)
+        | Subscription::Import { .. }
+        | Subscription::Export { .. }
+        | Subscription::Explain { .. }
+        | Subscription::History { .. }
+        | Subscription::Actions { .. } => None,
+    }
+}
+
+async fn change(verb: Subscription, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let Some((what, target, mut body, answered)) = request(verb) else {
+        return Ok(());
+    };
+    body["reason"] = json!(target.reason);
+    let path = of(&target.name, what).change(&target.change);
+    let sent = client.send_json("POST", &path, &body).await;
+    let change: ChangeBody = match sent {
+        Err(Failure::Refused(mut problem)) if !answered && is_warning(problem.rule.as_deref()) => {
+            if !confirmed_by_a_person(&problem.detail)? {
+                problem.detail.push_str(" (--yes)");
+                return Err(Failure::Refused(problem));
+            }
+            body["confirmed"] = json!(true);
+            client.send_json("POST", &path, &body).await?
+        }
+        sent => sent?,
+    };
+    if output.is_json() {
+        return output.json(&change);
+    }
+    show::change(&change, output)
+}
+
+fn is_warning(rule: Option<&str>) -> bool {
+    rule.is_some_and(|rule| WARNINGS.contains(&rule))
+}
+
+/// Asks at the terminal; nobody there is a no.
+fn confirmed_by_a_person(warning: &str) -> Result<bool, Failure> {
+    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
+    if !stdin.is_terminal() || !stderr.is_terminal() {
+        return Ok(false);
+    }
+    warn(warning);
+    write!(stderr, "Go on? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    stdin.read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
