@@ -45,7 +45,7 @@ impl Observer for Nobody {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().expect("the first argument is a folder");
-    let count = arguments
+    let count: u32 = arguments
         .next()
         .and_then(|count| count.parse().ok())
         .expect("the second argument is a number");

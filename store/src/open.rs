@@ -1,5 +1,10 @@
 //! How a store comes up: created or migrated, then read once to fill the index.
 
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
 use arc_swap::ArcSwap;
 use garth_subscription::money::Currency;
 use garth_subscription::plan::Catalogue;
@@ -41,6 +46,63 @@ pub(crate) fn database_error(error: redb::DatabaseError) -> OpenError {
     } else {
         OpenError::Fault(error.into())
     }
+}
+
+/// What follows a file's name while it is being made.
+const UNFINISHED: &str = ".unfinished";
+/// Read and written by its owner alone: it holds passwords.
+const OWNER_ONLY: u32 = 0o600;
+
+/// Opens the file at `path`, or makes it.
+///
+/// redb cannot open a file whose first writes were cut off. So a new one is made whole under
+/// another name and only then given its own; a loss of power before that leaves nothing at `path`.
+pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError> {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(options.cache_bytes);
+    if !path.try_exists().map_err(OpenError::File)? {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(UNFINISHED);
+        let unfinished = Path::new(&unfinished);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(OWNER_ONLY)
+            .open(unfinished)
+            .map_err(OpenError::File)?;
+        let db = builder.create_file(file).map_err(database_error)?;
+        create(&db, options.currency)?;
+        drop(db);
+        give_name(unfinished, path).map_err(OpenError::File)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(OpenError::File)?;
+    restrict(&file).map_err(OpenError::File)?;
+    builder.create_file(file).map_err(database_error)
+}
+
+/// Makes the file that is `unfinished` the one at `path`, durably. Another file there stays.
+fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+    std::fs::hard_link(unfinished, path)?;
+    std::fs::remove_file(unfinished)?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// Takes away what a copied file may allow to others.
+fn restrict(file: &File) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & !OWNER_ONLY & 0o777 != 0 {
+        file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+    }
+    Ok(())
 }
 
 /// Creates the tables or checks them, and reads what memory needs of them.

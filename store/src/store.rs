@@ -1,7 +1,5 @@
 //! The handle that everyone holds: reads on one snapshot, writes through the queue.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,11 +162,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; the file is unchanged then.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        let file = owners_file(path).map_err(OpenError::File)?;
-        let db = redb::Builder::new()
-            .set_cache_size(options.cache_bytes)
-            .create_file(file)
-            .map_err(open::database_error)?;
+        let db = open::file(path, &options)?;
         Self::start(db, options)
     }
 
@@ -441,21 +435,4 @@ impl Store {
 
 fn stopped() -> WriteError {
     WriteError::Failed("the writer has stopped".to_owned())
-}
-
-/// The file at `path`, created if need be, readable and writable by its owner alone.
-fn owners_file(path: &Path) -> std::io::Result<File> {
-    const OWNER_ONLY: u32 = 0o600;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(OWNER_ONLY)
-        .open(path)?;
-    // A file that a person copied here may be open to others; it holds passwords.
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
-    }
-    Ok(file)
 }

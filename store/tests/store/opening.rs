@@ -52,6 +52,28 @@ fn the_file_is_its_owners_alone() {
     assert_eq!(mode(), 0o600);
 }
 
+#[test]
+fn a_creation_that_was_cut_off_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let unfinished = folder.path().join("garth.redb.unfinished");
+    std::fs::write(&unfinished, [0; 10_000]).unwrap();
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    drop(Store::open(&path, options(&clock, &recorder)).unwrap());
+    assert!(path.exists() && !unfinished.exists());
+}
+
+#[test]
+fn a_file_that_is_no_store_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    std::fs::write(&path, "a letter").unwrap();
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    let opened = Store::open(&path, options(&clock, &recorder));
+    assert!(matches!(opened, Err(OpenError::Fault(_))));
+    assert_eq!(std::fs::read(&path).unwrap(), b"a letter");
+}
+
 /// Opens a new store whose `meta` row was overwritten, and says why it is refused.
 fn refusal(name: &str, value: &[u8]) -> String {
     const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
