@@ -15,6 +15,9 @@ use crate::network::{Network, PORTAL_NAME, ROUTER_V4, ROUTER_V6, WEB_NAME, WEB_V
 use crate::radclient::{self, Question, Reply};
 use crate::tls::Authority;
 
+/// More than any list of the lab has.
+pub const ALL: &str = "1000000";
+
 /// Three namespaces with a running garthd between them.
 ///
 /// Fields are dropped in this order: garthd ends before its namespace goes.
@@ -41,7 +44,7 @@ impl Lab {
         let plans = lab.files.path("plans.toml");
         fs::write(&plans, PLANS).context("writing plans")?;
         lab.garthctl
-            .run(&["plan", "apply", "--yes", &plans.to_string_lossy()])?;
+            .run(&["plan", "apply", &plans.to_string_lossy()])?;
         Ok(lab)
     }
 
@@ -132,7 +135,9 @@ impl Lab {
     ///
     /// What garthctl said.
     pub fn history(&self, name: &str) -> Result<Vec<Value>> {
-        let history = self.garthctl.json(&["subscription", "history", name])?;
+        let history = self
+            .garthctl
+            .json(&["subscription", "history", name, "--limit", ALL])?;
         garthctl::items(&history)
     }
 
@@ -143,7 +148,7 @@ impl Lab {
     /// What garthctl said.
     pub fn sessions(&self, name: &str) -> Result<Vec<Value>> {
         let id = self.subscription(name)?["id"].clone();
-        let sessions = garthctl::items(&self.garthctl.json(&["session", "list"])?)?;
+        let sessions = garthctl::items(&self.garthctl.json(&["session", "list", "--limit", ALL])?)?;
         let live =
             |session: &Value| session["subscription"] == id && session["stopped_at"].is_null();
         Ok(sessions.into_iter().filter(live).collect())

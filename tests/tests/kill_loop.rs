@@ -15,6 +15,7 @@ use std::time::Duration;
 use garth_tests::Lab;
 use garth_tests::clock;
 use garth_tests::garthctl::{self, Garthctl};
+use garth_tests::lab::ALL;
 use garth_tests::radius::{Client, Status, code};
 use serde_json::Value;
 
@@ -152,7 +153,6 @@ fn commands(run: &Loop, garthctl: &Garthctl) -> Vec<String> {
             &id,
             "--reason",
             "kill loop",
-            "--yes",
         ];
         if verb == "suspend" {
             arguments.extend(["--cause", "operator"]);
@@ -216,7 +216,10 @@ fn entries(lab: &Lab, name: &str, key: &str) -> BTreeMap<String, u32> {
 }
 
 fn assert_sessions(lab: &Lab, accounted: &BTreeMap<String, Accounted>) {
-    let list = lab.garthctl.json(&["session", "list"]).unwrap();
+    let list = lab
+        .garthctl
+        .json(&["session", "list", "--limit", ALL])
+        .unwrap();
     let mut live: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for session in garthctl::items(&list).unwrap() {
         let id = session["acct_session_id"].as_str().unwrap().to_owned();
