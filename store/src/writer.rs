@@ -14,12 +14,10 @@ mod plans;
 mod subscriptions;
 mod timer;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use garth_subscription::facts::SubscriptionId;
 use garth_subscription::policy::Rules;
 use garth_subscription::{Refusal, Timestamp};
 use redb::{Database, Durability, WriteTransaction};
@@ -118,7 +116,8 @@ type Answer = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
 /// What the readers are to see once the commit is durable.
 #[derive(Default)]
 struct Changes {
-    subscriptions: HashMap<SubscriptionId, Subscription>,
+    /// In the order of their changes, so that the last one stays.
+    subscriptions: Vec<Subscription>,
     sessions: Vec<(Option<SessionClaim>, Option<SessionClaim>)>,
     rules: Option<Arc<Rules>>,
 }
@@ -294,9 +293,10 @@ fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
             catalogue: rules.catalogue.clone(),
         });
     }
-    let mut changed: Vec<_> = changes.subscriptions.keys().copied().collect();
-    for subscription in changes.subscriptions.values() {
+    let mut changed = Vec::with_capacity(changes.subscriptions.len());
+    for subscription in &changes.subscriptions {
         shared.index.publish_subscription(subscription);
+        changed.push(subscription.facts.id);
     }
     for (before, after) in &changes.sessions {
         if before == after {

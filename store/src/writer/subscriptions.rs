@@ -279,7 +279,7 @@ impl Batch<'_> {
         self.tables
             .subscriptions
             .insert(id_key(id), row.as_slice())?;
-        self.changes.subscriptions.insert(id, subscription);
+        self.changes.subscriptions.push(subscription);
         Ok(())
     }
 
@@ -360,9 +360,7 @@ impl Batch<'_> {
             agenda.extend(next.map(|at| (millis(at), id)));
             let row = encode_subscription(&subscription, next);
             self.tables.subscriptions.insert(id, row.as_slice())?;
-            self.changes
-                .subscriptions
-                .insert(subscription.facts.id, subscription);
+            self.changes.subscriptions.push(subscription);
         }
         agenda.sort_unstable();
         for key in agenda {

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use garth_store::{OpenError, Store};
+use garth_store::{OpenError, Store, VerifyError};
 use garth_subscription::command::Command;
-use redb::TableDefinition;
+use redb::{ReadableTable, TableDefinition};
 
 use crate::world::{
     Recorder, START, TestClock, check, id, new, operator, options, plan, request, wait,
@@ -107,4 +107,62 @@ fn a_file_in_another_currency_is_refused() {
         refusal("currency", b"CHF"),
         "the store is kept in CHF, the configuration says EUR"
     );
+}
+
+const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
+
+/// What verification says of a journal of five entries after `tamper`.
+fn verified_after(tamper: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>)) -> VerifyError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    wait(store.apply_plans(vec![plan("home-100", 100_000)], operator())).unwrap();
+    for n in 1..=5 {
+        wait(store.add(new(n, None), operator(), None)).unwrap();
+    }
+    let mut calls = Vec::new();
+    let verified = store
+        .verify_journal(&mut |done, of| calls.push((done, of)))
+        .unwrap();
+    assert_eq!((verified.entries, calls.last()), (5, Some(&(5, 5))));
+    drop(store);
+    let db = redb::Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    tamper(&mut txn.open_table(JOURNAL).unwrap());
+    txn.commit().unwrap();
+    drop(db);
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    store.verify_journal(&mut |_, _| {}).unwrap_err()
+}
+
+#[test]
+fn verification_names_the_first_entry_that_was_altered() {
+    let error = verified_after(|journal| {
+        for sequence in [3, 4] {
+            let mut row = journal.get(sequence).unwrap().unwrap().value().to_vec();
+            *row.last_mut().unwrap() ^= 1;
+            journal.insert(sequence, row.as_slice()).unwrap();
+        }
+    });
+    assert!(matches!(error, VerifyError::Broken { sequence: 3 }));
+}
+
+#[test]
+fn verification_names_the_first_entry_that_is_missing() {
+    let error = verified_after(|journal| {
+        journal.remove(2).unwrap();
+    });
+    assert!(matches!(error, VerifyError::Missing { sequence: 2 }));
+}
+
+#[test]
+fn two_entries_changed_for_each_other_are_found() {
+    let error = verified_after(|journal| {
+        let second = journal.get(2).unwrap().unwrap().value().to_vec();
+        let third = journal.get(3).unwrap().unwrap().value().to_vec();
+        journal.insert(2, third.as_slice()).unwrap();
+        journal.insert(3, second.as_slice()).unwrap();
+    });
+    assert!(matches!(error, VerifyError::Broken { sequence: 2 }));
 }
