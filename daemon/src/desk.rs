@@ -1,0 +1,416 @@
+//! The portal's view of the daemon: who is at an address, what to show, what to do.
+//!
+//! Everything a subscriber asks for becomes a command with the role `Customer`; the
+//! rules decide, not this file.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use garth_captive_portal::desk::{
+    Checkout, CheckoutState, Desk, Directory, Identified, Later, Performed, Problem, RawWebhook,
+    Request, View, WebhookAnswer,
+};
+use garth_payments::WebUrl;
+use garth_store::index::AtAddress;
+use garth_store::record::{self, Subscription};
+use garth_store::write::{CommandRequest, WriteError};
+use garth_store::{ReadError, Store};
+use garth_subscription::calendar::Months;
+use garth_subscription::command::{Command, PauseEnd, Tender};
+use garth_subscription::facts::{Phase, SubscriptionId, SuspendCause};
+use garth_subscription::policy::Rules;
+use garth_subscription::quote::{self, Quote};
+use garth_subscription::subscriber::Language;
+use garth_subscription::text::Label;
+use garth_subscription::time::Span;
+use garth_subscription::{
+    Access, Actor, Facts, Order, Refusal, Role, Standing, Timestamp, standing,
+};
+use subtle::ConstantTimeEq;
+
+use crate::cashier::{self, Cashier, CashierError, Offer};
+use crate::enforcer::Released;
+
+/// Journal entries shown to a subscriber.
+const HISTORY_MAX: usize = 50;
+/// Checkouts a page may refer to: the newest ones.
+const CHECKOUTS_MAX: usize = 16;
+
+/// What the portal asks.
+pub(crate) struct FrontDesk {
+    store: Store,
+    cashier: Arc<Cashier>,
+    released: Arc<Released>,
+    public_url: WebUrl,
+}
+
+impl FrontDesk {
+    pub(crate) fn new(
+        store: Store,
+        cashier: Arc<Cashier>,
+        released: Arc<Released>,
+        public_url: WebUrl,
+    ) -> Self {
+        Self {
+            store,
+            cashier,
+            released,
+            public_url,
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
+    ) -> Option<T> {
+        let store = self.store.clone();
+        match tokio::task::spawn_blocking(move || read(&store)).await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the portal could not read the store");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the portal could not read the store");
+                None
+            }
+        }
+    }
+
+    async fn subscription(&self, id: SubscriptionId) -> Option<Subscription> {
+        self.read(move |store| store.subscription(id))
+            .await
+            .flatten()
+    }
+
+    async fn view_of(&self, id: SubscriptionId) -> Option<View> {
+        let (subscription, history, checkouts) = self
+            .read(move |store| {
+                Ok((
+                    store.subscription(id)?,
+                    store.history(id, None, HISTORY_MAX)?,
+                    store.checkouts_of(id, CHECKOUTS_MAX)?,
+                ))
+            })
+            .await?;
+        let Subscription { facts, subscriber } = subscription?;
+        let rules = self.store.rules();
+        let now = self.store.now();
+        let standing = standing(&facts.standing_facts(), now);
+        if checkouts
+            .iter()
+            .any(|checkout| checkout.state == record::CheckoutState::Open)
+        {
+            // Someone waits for a payment, or came back from one.
+            self.cashier.hint();
+        }
+        let plan = rules.catalogue.get(&facts.plan)?;
+        let pause = facts.holds.pause;
+        Some(View {
+            standing,
+            access: standing.access(),
+            suspended_for: facts.holds.suspend.as_ref().map(|suspend| suspend.cause),
+            plan_name: plan.name.clone(),
+            plan_names: rules
+                .catalogue
+                .iter()
+                .map(|plan| (plan.id.clone(), plan.name.clone()))
+                .collect(),
+            paid_through: facts.paid_through,
+            starts_at: match facts.phase {
+                Phase::Pending { start_at } => Some(start_at),
+                Phase::Started { .. } | Phase::Ended { .. } => None,
+            },
+            grace_until: facts.grace_until,
+            pause_until: pause.and_then(|pause| pause.until),
+            banked: pause.map_or(Span::ZERO, |pause| pause.banked),
+            balance: facts.balance,
+            debt: quote::debt(&facts),
+            offers: offers(&facts, standing, &rules),
+            may_end_pause: standing == Standing::Paused,
+            may_pause: rules.policy.customer_pause
+                && matches!(standing, Standing::Active | Standing::Grace),
+            pause_needs_end: rules.policy.pause_days_max.is_some(),
+            history: history.into_iter().map(|chained| chained.entry).collect(),
+            checkouts: checkouts
+                .iter()
+                .map(|checkout| self.checkout(id, checkout))
+                .collect(),
+            language: subscriber.language,
+        })
+    }
+
+    fn checkout(&self, id: SubscriptionId, checkout: &record::Checkout) -> Checkout {
+        let state = match &checkout.state {
+            record::CheckoutState::Open => CheckoutState::Open,
+            record::CheckoutState::Expired => CheckoutState::Expired,
+            record::CheckoutState::Paid { confirmed_at, .. } => CheckoutState::Paid {
+                released_after_ms: self.released_after_ms(id, *confirmed_at),
+            },
+        };
+        Checkout {
+            id: cashier::reference(checkout.id),
+            state,
+        }
+    }
+
+    fn released_after_ms(&self, id: SubscriptionId, confirmed_at: Timestamp) -> Option<u64> {
+        let released_at = self.released.at(id).filter(|at| *at >= confirmed_at)?;
+        u64::try_from(released_at.since(confirmed_at).millis()).ok()
+    }
+
+    async fn perform_now(
+        &self,
+        id: SubscriptionId,
+        request: Request,
+    ) -> Result<Performed, Problem> {
+        match request {
+            Request::StartCheckout { months, language } => {
+                self.start_checkout(id, months, language).await
+            }
+            Request::PayFromBalance { months } => self.pay_from_balance(id, months).await,
+            Request::EndPause => self.command(id, Command::EndPause).await,
+            Request::Pause { end } => self.pause(id, end).await,
+        }
+    }
+
+    async fn start_checkout(
+        &self,
+        id: SubscriptionId,
+        months: Months,
+        language: Language,
+    ) -> Result<Performed, Problem> {
+        let facts = self.subscription(id).await.ok_or(Problem::Busy)?.facts;
+        let rules = self.store.rules();
+        let standing = standing(&facts.standing_facts(), self.store.now());
+        let offer = quote::quote(&facts, months, &rules).map_err(Problem::Refused)?;
+        if !offers(&facts, standing, &rules).contains(&offer) {
+            return Err(Problem::Gateway);
+        }
+        if !offer.total.is_positive() {
+            return self.pay_from_balance(id, months).await;
+        }
+        let plan = rules
+            .catalogue
+            .get(&facts.plan)
+            .ok_or_else(|| Problem::Refused(Refusal::UnknownPlan(facts.plan.clone())))?;
+        let offer = Offer {
+            subscription: id,
+            months,
+            total: offer.total,
+            description: description(&plan.name, months),
+            language,
+        };
+        let public_url = self.public_url.clone();
+        let opened = self
+            .cashier
+            .open(offer, move |checkout| return_urls(&public_url, checkout))
+            .await;
+        opened
+            .map(|(_, url)| Performed::Redirect(url))
+            .map_err(problem_of)
+    }
+
+    async fn pay_from_balance(
+        &self,
+        id: SubscriptionId,
+        months: Months,
+    ) -> Result<Performed, Problem> {
+        let entry = self
+            .store
+            .index()
+            .by_id(id, |entry| standing(&entry.standing, self.store.now()));
+        let command = match entry {
+            Some(Standing::Expired | Standing::Paused | Standing::Suspended) => {
+                Command::Reactivate {
+                    months,
+                    tender: Tender::Balance,
+                }
+            }
+            Some(
+                Standing::Pending
+                | Standing::Active
+                | Standing::Grace
+                | Standing::Disabled
+                | Standing::Terminated
+                | Standing::Cancelled,
+            )
+            | None => Command::Pay {
+                months,
+                tender: Tender::Balance,
+            },
+        };
+        self.command(id, command).await
+    }
+
+    async fn pause(&self, id: SubscriptionId, end: PauseEnd) -> Result<Performed, Problem> {
+        self.command(id, Command::Pause { end }).await
+    }
+
+    async fn command(&self, id: SubscriptionId, command: Command) -> Result<Performed, Problem> {
+        let actor = Actor {
+            role: Role::Customer,
+            name: id.to_string().parse().expect("an id is a short plain text"),
+            on_behalf_of: None,
+        };
+        let order = Order {
+            actor,
+            reason: None,
+            command,
+        };
+        let request = CommandRequest {
+            subscription: id,
+            order,
+            command_id: None,
+        };
+        match self.store.command(request).await {
+            Ok(_) => Ok(Performed::Done),
+            Err(error) => Err(problem_of(CashierError::Write(error))),
+        }
+    }
+}
+
+/// What the payer reads at the gateway: the plan and how many months of it.
+fn description(plan: &Label, months: Months) -> Label {
+    format!("{plan} × {months}")
+        .parse()
+        .unwrap_or_else(|_| plan.clone())
+}
+
+/// Where the browser goes after the gateway: paid, or turned back.
+fn return_urls(public_url: &WebUrl, checkout: record::CheckoutId) -> (WebUrl, WebUrl) {
+    let join = |path: &str| {
+        public_url
+            .join(path)
+            .expect("our own path is plain and short")
+    };
+    (
+        join(&format!("/returned/{}", cashier::reference(checkout))),
+        join("/cancelled"),
+    )
+}
+
+/// What can be bought now, by whoever sits at the portal.
+fn offers(facts: &Facts, standing: Standing, rules: &Rules) -> Vec<Quote> {
+    let sold = match standing {
+        Standing::Pending | Standing::Active | Standing::Grace => true,
+        Standing::Expired | Standing::Paused => rules.policy.customer_reactivation,
+        Standing::Suspended => {
+            let cause = facts.holds.suspend.as_ref().map(|suspend| suspend.cause);
+            let payable = match cause {
+                Some(SuspendCause::Overdue) => true,
+                Some(SuspendCause::Operator) => quote::debt(facts).is_some(),
+                Some(SuspendCause::Fraud) | None => false,
+            };
+            payable && rules.policy.customer_reactivation
+        }
+        Standing::Disabled | Standing::Terminated | Standing::Cancelled => false,
+    };
+    if sold {
+        quote::offers(facts, rules).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
+}
+
+fn problem_of(error: CashierError) -> Problem {
+    match error {
+        CashierError::Write(WriteError::Refused(refusal)) => Problem::Refused(refusal),
+        CashierError::Write(error) => {
+            tracing::warn!(%error, "a subscriber's request could not be carried out");
+            Problem::Busy
+        }
+        CashierError::Read(error) => {
+            tracing::error!(%error, "a subscriber's request could not be carried out");
+            Problem::Busy
+        }
+        error @ (CashierError::Off
+        | CashierError::Gateway(_)
+        | CashierError::Slow
+        | CashierError::Webhook(_)) => {
+            tracing::warn!(%error, "a checkout could not be opened");
+            Problem::Gateway
+        }
+    }
+}
+
+impl Directory for FrontDesk {
+    fn identify(&self, source: IpAddr) -> Identified {
+        match self.store.index().at_address(source) {
+            AtAddress::None => Identified::Unknown,
+            AtAddress::One(id) => Identified::Known(id),
+            AtAddress::Many => Identified::Ambiguous,
+        }
+    }
+
+    fn access(&self, id: SubscriptionId) -> Access {
+        let now = self.store.now();
+        self.store
+            .index()
+            .by_id(id, |entry| standing(&entry.standing, now).access())
+            .unwrap_or(Access::Reject)
+    }
+
+    fn login<'a>(
+        &'a self,
+        user_name: &'a str,
+        password: &'a str,
+    ) -> Later<'a, Option<SubscriptionId>> {
+        Box::pin(async move {
+            let known = self
+                .store
+                .index()
+                .by_user_name(user_name.as_bytes(), |entry| {
+                    (entry.id, entry.password.clone())
+                });
+            // A wrong name costs the same comparison as a wrong password.
+            let (id, kept) = match known {
+                Some((id, Some(kept))) => (Some(id), kept.expose().to_owned()),
+                Some((_, None)) | None => (None, "\u{0}".repeat(password.len().max(1))),
+            };
+            let same: bool = kept.as_bytes().ct_eq(password.as_bytes()).into();
+            id.filter(|_| same)
+        })
+    }
+}
+
+impl Desk for FrontDesk {
+    fn view(&self, id: SubscriptionId) -> Later<'_, Option<View>> {
+        Box::pin(self.view_of(id))
+    }
+
+    fn perform(
+        &self,
+        id: SubscriptionId,
+        request: Request,
+    ) -> Later<'_, Result<Performed, Problem>> {
+        Box::pin(self.perform_now(id, request))
+    }
+
+    fn webhook(&self, webhook: RawWebhook) -> Later<'_, WebhookAnswer> {
+        Box::pin(async move {
+            match self
+                .cashier
+                .webhook(&webhook.gateway, &webhook.headers, &webhook.body)
+                .await
+            {
+                Ok(()) => WebhookAnswer::Taken,
+                Err(CashierError::Off) => WebhookAnswer::UnknownGateway,
+                Err(error @ CashierError::Webhook(_)) => {
+                    tracing::warn!(%error, "a webhook is not believed");
+                    WebhookAnswer::Refused
+                }
+                Err(CashierError::Write(error @ (WriteError::Busy | WriteError::Failed(_)))) => {
+                    tracing::warn!(%error, "a webhook must wait");
+                    WebhookAnswer::Busy
+                }
+                Err(error) => {
+                    // Signed by the gateway, yet not ours to book: a person must look, and sending it
+                    // again would not help.
+                    tracing::error!(%error, "a proven payment could not be booked");
+                    WebhookAnswer::Taken
+                }
+            }
+        })
+    }
+}

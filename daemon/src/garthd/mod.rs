@@ -1,0 +1,377 @@
+//! The daemon: start order, essential tasks, reload, shutdown.
+//!
+//! Start: configuration, store, the garden with everybody in it who belongs there,
+//! sockets, then RADIUS answers, then systemd is told. Every task here is essential:
+//! the first one to end ends the process, and the service manager starts it again.
+//! The order of the shutdown is written in [`Running::stop`] and nowhere else.
+
+mod logging;
+mod observer;
+mod portal;
+mod reload;
+mod resolver;
+mod settings;
+pub(crate) mod stop;
+mod timer;
+mod watchdog;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use garth_enforcement::Garden;
+use garth_radius::server::Counters;
+use garth_store::{Limits, Options, Store};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::admin::{self, Admin};
+use crate::cashier::Cashier;
+use crate::clock::SystemClock;
+use crate::config::{self, Config};
+use crate::dynamic_authorization;
+use crate::enforcer::{Enforcer, Released, Wake};
+use crate::network::RouterNetwork;
+use crate::radius::{Shared, Worker};
+use observer::StoreObserver;
+use reload::Reloadable;
+use stop::{Stop, Stopper};
+
+/// How long requests under way may take at a stop before they are cut.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// The most authentication workers the daemon chooses by itself; the configuration may say more.
+const WORKERS_DEFAULT_MAX: usize = 8;
+
+/// Starts logging; called once by the program.
+pub fn start_logging() {
+    logging::start();
+}
+
+/// Checks what the file's own checks cannot see because it takes several entries together.
+///
+/// # Errors
+/// What is wrong, for an operator.
+pub fn check(config: &Config) -> Result<(), miette::Report> {
+    settings::radius(config).map_err(|error| miette::miette!("{error}"))?;
+    settings::ruleset(config).map_err(|error| miette::miette!("{error}"))?;
+    Ok(())
+}
+
+/// Runs the daemon until a signal or a fault.
+///
+/// # Errors
+/// Whatever ended it, worded for an operator; a stop by signal is none.
+pub fn run(path: &Path, config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let outcome = runtime.block_on(async {
+        let running = Running::start(path, config).await?;
+        running.until_stopped().await
+    });
+    // Blocking work that a cut left behind must not hold the process.
+    runtime.shutdown_timeout(STOP_PATIENCE);
+    outcome
+}
+
+/// A task that must not end, under its name.
+type Essential = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+/// What the main loop waits for.
+enum Event {
+    Signal(&'static str),
+    Reload,
+    StoreFailed,
+    Ended(anyhow::Error),
+}
+
+/// A daemon that answers.
+struct Running {
+    path: PathBuf,
+    store: Store,
+    failure: watch::Receiver<Option<String>>,
+    wake: Arc<Wake>,
+    enforcer: tokio::task::JoinHandle<Option<Garden>>,
+    radius: Shared,
+    essential: Essential,
+    stopper: Stopper,
+    reloadable: Reloadable,
+    leave: garth_enforcement::Leave,
+}
+
+impl Running {
+    async fn start(path: &Path, config: Config) -> anyhow::Result<Self> {
+        let wake = Arc::new(Wake::default());
+        let released = Arc::new(Released::default());
+        let (observer, failure) = StoreObserver::new(Arc::clone(&wake));
+        let store = open_store(&config, observer).await?;
+        let garden = open_garden(&config)?;
+        let enforcer = {
+            let (store, wake, released) = (store.clone(), Arc::clone(&wake), Arc::clone(&released));
+            tokio::task::spawn_blocking(move || Enforcer::start(store, garden, wake, released))
+                .await?
+                .context("the garden cannot be built on this router")?
+        };
+        let enforcer = tokio::task::spawn_blocking(move || enforcer.run());
+
+        let radius = Shared {
+            settings: Arc::new(ArcSwap::from_pointee(settings::radius(&config)?)),
+            store: store.clone(),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        let (stopper, stop) = stop::channel();
+        let mut essential = Essential::new();
+        let workers = bind_radius(&config, &radius)?;
+        let counters: Vec<Arc<Counters>> = workers.iter().map(Worker::counters).collect();
+        let cashier = Arc::new(Cashier::new(
+            store.clone(),
+            portal::start_gateway(&config, &mut essential, &stop).await?,
+        ));
+        let portal = portal::start(
+            &config,
+            portal::Parts {
+                store: store.clone(),
+                cashier: Arc::clone(&cashier),
+                released,
+            },
+            &mut essential,
+            &stop,
+        )?;
+        resolver::start(&config, &mut essential, &stop).await?;
+        let network = Arc::new(RouterNetwork::new(
+            &config,
+            store.clone(),
+            Arc::clone(&wake),
+            Arc::clone(&radius.settings),
+            counters,
+            dynamic_authorization::Client::new(),
+        ));
+        let admin = start_admin(&config, &store, network, &mut essential, &stop)?;
+        start_tasks(&config, &store, &cashier, &mut essential, &stop);
+        for worker in workers {
+            essential.spawn_blocking(move || ("radius", worker.run().map_err(anyhow::Error::from)));
+        }
+        tracing::info!(
+            subscriptions = store.index().len(),
+            sessions = store.index().live_sessions(),
+            nas = config.nas.len(),
+            "garthd answers"
+        );
+        // Not under systemd: nobody listens.
+        drop(sd_notify::notify(&[NotifyState::Ready]));
+        Ok(Self {
+            path: path.to_owned(),
+            reloadable: Reloadable::new(&config, Arc::clone(&radius.settings), admin, portal),
+            leave: settings::leave(&config),
+            store,
+            failure,
+            wake,
+            enforcer,
+            radius,
+            essential,
+            stopper,
+        })
+    }
+
+    /// Serves until a signal says stop, or until something essential ends.
+    async fn until_stopped(mut self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let cause = loop {
+            let event = tokio::select! {
+                _ = terminate.recv() => Event::Signal("SIGTERM"),
+                _ = interrupt.recv() => Event::Signal("SIGINT"),
+                _ = hangup.recv() => Event::Reload,
+                _ = self.failure.wait_for(Option::is_some) => Event::StoreFailed,
+                Some(ended) = self.essential.join_next() => Event::Ended(why_ended(ended)),
+                ended = &mut self.enforcer => Event::Ended(anyhow!("the enforcer ended: {:?}", ended.err())),
+            };
+            match event {
+                Event::Reload => self.reload().await,
+                Event::Signal(signal) => break Ok(signal),
+                Event::Ended(error) => break Err(error),
+                Event::StoreFailed => {
+                    let error = self.failure.borrow().clone().unwrap_or_default();
+                    break Err(anyhow!("the store has failed: {error}"));
+                }
+            }
+        };
+        match &cause {
+            Ok(signal) => tracing::info!(signal, "stopping"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "stopping"),
+        }
+        self.stop().await;
+        cause.map(|_| ())
+    }
+
+    async fn reload(&mut self) {
+        drop(sd_notify::notify(&[
+            NotifyState::Reloading,
+            NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Status("reloading")),
+        ]));
+        match Config::load(&self.path) {
+            Ok(config) => match self.reloadable.apply(&config, &self.store) {
+                Ok(()) => {
+                    self.leave = settings::leave(&config);
+                    self.wake.everything();
+                    tracing::info!("the configuration is reloaded");
+                }
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "the old configuration stays")
+                }
+            },
+            Err(report) => tracing::error!("the old configuration stays: {report:?}"),
+        }
+        drop(sd_notify::notify(&[NotifyState::Ready]));
+    }
+
+    /// The one place that knows the order: no new requests, those under way, the writer, the garden.
+    async fn stop(mut self) {
+        drop(sd_notify::notify(&[NotifyState::Stopping]));
+        self.radius.stop.store(true, Ordering::Relaxed);
+        self.stopper.stop();
+        let drained = async { while self.essential.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, drained).await.is_err() {
+            tracing::warn!("some requests took too long and were cut");
+            self.essential.abort_all();
+        }
+        let store = self.store.clone();
+        if tokio::task::spawn_blocking(move || store.close())
+            .await
+            .is_err()
+        {
+            tracing::error!("the store did not close in order; what was answered is on disk");
+        }
+        self.wake.stop();
+        let Ok(Some(garden)) = (&mut self.enforcer).await else {
+            return;
+        };
+        let leave = self.leave;
+        match tokio::task::spawn_blocking(move || garden.remove(leave)).await {
+            Ok(Ok(())) => tracing::info!(?leave, "the garden is left"),
+            Ok(Err(error)) => tracing::error!(%error, "the garden could not be left as configured"),
+            Err(error) => tracing::error!(%error, "the garden could not be left as configured"),
+        }
+    }
+}
+
+async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<Store> {
+    let options = Options {
+        policy: config.policy.clone(),
+        currency: config.billing.currency,
+        clock: Arc::new(SystemClock),
+        observer: Arc::new(observer),
+        cache_bytes: config.store.cache_bytes,
+        limits: Limits::default(),
+    };
+    let path = config.store.path.clone();
+    let shown = path.display().to_string();
+    tokio::task::spawn_blocking(move || Store::open(&path, options))
+        .await?
+        .with_context(|| format!("the store {shown} cannot be opened"))
+}
+
+fn open_garden(config: &Config) -> anyhow::Result<Option<Garden>> {
+    let ruleset = settings::ruleset(config)?;
+    ruleset
+        .map(Garden::open)
+        .transpose()
+        .context("nftables cannot be used")
+}
+
+/// Binds every RADIUS socket before the first of them answers.
+fn bind_radius(config: &Config, shared: &Shared) -> anyhow::Result<Vec<Worker>> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let per_address = config
+        .radius
+        .workers
+        .map_or(processors.min(WORKERS_DEFAULT_MAX), usize::from);
+    let mut workers = Vec::new();
+    for address in &config.radius.auth {
+        for _ in 0..per_address {
+            let worker = Worker::authentication(*address, shared.clone(), random_seed());
+            workers
+                .push(worker.with_context(|| format!("cannot listen on radius.auth {address}"))?);
+        }
+    }
+    for address in &config.radius.acct {
+        let worker = Worker::accounting(*address, shared.clone(), random_seed());
+        workers.push(worker.with_context(|| format!("cannot listen on radius.acct {address}"))?);
+    }
+    Ok(workers)
+}
+
+/// A seed nobody can guess, so that nobody can aim at one bucket of a hash table.
+fn random_seed() -> u64 {
+    let mut octets = [0; 8];
+    getrandom::fill(&mut octets).expect("the system has randomness from boot on");
+    u64::from_ne_bytes(octets)
+}
+
+fn start_admin(
+    config: &Config,
+    store: &Store,
+    network: Arc<RouterNetwork>,
+    essential: &mut Essential,
+    stop: &Stop,
+) -> anyhow::Result<Arc<Admin>> {
+    let listener = admin::bind(&config.admin.socket).with_context(|| {
+        format!(
+            "cannot listen on admin.socket {}",
+            config.admin.socket.display()
+        )
+    })?;
+    let admin = Admin::new(
+        store.clone(),
+        network,
+        config.billing.tz,
+        config.admin.roles.clone(),
+    );
+    let (serving, mut stop) = (Arc::clone(&admin), stop.clone());
+    essential.spawn(async move {
+        admin::serve(serving, listener, async move { stop.wait().await }).await;
+        ("admin socket", Ok(()))
+    });
+    Ok(admin)
+}
+
+fn start_tasks(
+    config: &Config,
+    store: &Store,
+    cashier: &Arc<Cashier>,
+    essential: &mut Essential,
+    stop: &Stop,
+) {
+    let (timer_store, timer_stop) = (store.clone(), stop.clone());
+    essential.spawn(async move { ("timer", timer::run(timer_store, timer_stop).await) });
+    let watchdog_stop = stop.clone();
+    let watchdog_store = store.clone();
+    essential.spawn(async move {
+        (
+            "watchdog",
+            watchdog::run(watchdog_store, watchdog_stop).await,
+        )
+    });
+    if let config::Gateway::Sandbox(sandbox) = &config.gateway {
+        let every = Duration::from_secs(u64::from(sandbox.poll_seconds));
+        let (cashier, stop) = (Arc::clone(cashier), stop.clone());
+        essential.spawn(async move { ("payment polling", cashier.poll(every, stop).await) });
+    }
+}
+
+fn why_ended(
+    ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>,
+) -> anyhow::Error {
+    match ended {
+        Ok((name, Ok(()))) => anyhow!("{name} ended by itself"),
+        Ok((name, Err(error))) => error.context(format!("{name} ended")),
+        Err(error) => anyhow!("an essential task failed: {error}"),
+    }
+}

@@ -1,0 +1,223 @@
+//! Sets up the portal and, in test mode, the sandbox gateway beside it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use garth_captive_portal::{Https, Listeners, Portal, PortalConfig};
+use garth_payments::sandbox::{LATE_AFTER, NAME, Sandbox, SandboxConfig};
+use garth_payments::signature::SigningSecret;
+use garth_payments::{Gateways, WebUrl};
+use garth_store::Store;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use super::Essential;
+use super::stop::Stop;
+use crate::cashier::Cashier;
+use crate::clock;
+use crate::config::{CertificateFiles, Config, Gateway};
+use crate::desk::FrontDesk;
+use crate::enforcer::Released;
+
+/// Connections that wait to be accepted; the kernel drops further ones, and browsers try again.
+const BACKLOG: i32 = 1_024;
+
+/// What the portal works with.
+pub(super) struct Parts {
+    pub(super) store: Store,
+    pub(super) cashier: Arc<Cashier>,
+    pub(super) released: Arc<Released>,
+}
+
+/// A running portal's part that a reload can change: its certificate.
+pub(super) struct Handle(Option<Arc<ArcSwap<ServerConfig>>>);
+
+/// A certificate that was read and fits its key.
+pub(super) struct Prepared(Option<Arc<ServerConfig>>);
+
+impl Handle {
+    /// Reads the certificate anew.
+    pub(super) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
+        let files = config
+            .portal
+            .as_ref()
+            .and_then(|portal| portal.certificate.as_ref());
+        match (&self.0, files) {
+            (Some(_), Some(files)) => Ok(Prepared(Some(tls(files)?))),
+            (Some(_) | None, None) | (None, Some(_)) => Ok(Prepared(None)),
+        }
+    }
+
+    /// The next connection uses what was prepared.
+    pub(super) fn swap(&self, prepared: Prepared) {
+        if let (Some(current), Some(next)) = (&self.0, prepared.0) {
+            current.store(next);
+        }
+    }
+}
+
+/// Starts the configured gateway.
+pub(super) async fn start_gateway(
+    config: &Config,
+    essential: &mut Essential,
+    stop: &Stop,
+) -> anyhow::Result<Gateways> {
+    let Gateway::Sandbox(sandbox) = &config.gateway else {
+        return Ok(Gateways::Off);
+    };
+    let portal = config
+        .portal
+        .as_ref()
+        .context("payments need a portal section")?;
+    let webhook = portal
+        .http
+        .first()
+        .context("the sandbox gateway needs portal.http for its webhooks")?;
+    let webhook_url = format!("http://{}/gateway/{NAME}", reachable(*webhook)).parse::<WebUrl>()?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).expect("the system has randomness from boot on");
+    let secret: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+    let started = Sandbox::start(
+        SandboxConfig {
+            listener: listen(sandbox.listen).context("payments.sandbox_listen")?,
+            public_url: sandbox.public_url.as_str().parse()?,
+            state_path: sandbox_book(&config.store.path),
+            webhook_url,
+            signing_secret: SigningSecret::new(secret.into())?,
+            late_after: LATE_AFTER,
+        },
+        Arc::new(clock::wall),
+    )
+    .await
+    .context("the sandbox gateway cannot start")?;
+    tracing::warn!("TEST MODE: payments go to the sandbox gateway and no money moves");
+    let gateway = Arc::new(started.gateway());
+    let mut stop = stop.clone();
+    essential.spawn(async move {
+        stop.wait().await;
+        started.shutdown().await;
+        ("sandbox gateway", Ok(()))
+    });
+    Ok(Gateways::Sandbox(gateway))
+}
+
+/// Where the sandbox keeps its own book: beside the store, never in it.
+fn sandbox_book(store: &Path) -> std::path::PathBuf {
+    store.with_extension("sandbox-TEST-MODE")
+}
+
+/// The address under which a listener on this machine can be reached from this machine.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
+/// Binds the portal and serves it.
+pub(super) fn start(
+    config: &Config,
+    parts: Parts,
+    essential: &mut Essential,
+    stop: &Stop,
+) -> anyhow::Result<Option<Handle>> {
+    let Some(portal) = &config.portal else {
+        return Ok(None);
+    };
+    let public_url: WebUrl = portal.public_url.as_str().parse()?;
+    let mut settings = PortalConfig::new(public_url.clone(), &portal.brand, config.billing.zone);
+    settings.texts = portal.locales_dir.clone();
+    if let Gateway::Sandbox(sandbox) = &config.gateway {
+        settings
+            .gateway_urls
+            .push(sandbox.public_url.as_str().parse()?);
+    }
+    let http = listen_all(&portal.http).context("portal.http")?;
+    let https_listeners = listen_all(&portal.https).context("portal.https")?;
+    let tls = portal
+        .certificate
+        .as_ref()
+        .map(tls)
+        .transpose()?
+        .map(ArcSwap::new)
+        .map(Arc::new);
+    let https = match (&tls, https_listeners.is_empty()) {
+        (Some(tls), false) => Some(Https {
+            listeners: https_listeners,
+            tls: Arc::clone(tls),
+        }),
+        (None, false) => {
+            return Err(anyhow!(
+                "portal.https needs portal.certificate_file and portal.key_file"
+            ));
+        }
+        (Some(_) | None, true) => None,
+    };
+    let desk = Arc::new(FrontDesk::new(
+        parts.store,
+        parts.cashier,
+        parts.released,
+        public_url,
+    ));
+    let served = Portal::new(
+        settings,
+        Arc::clone(&desk) as _,
+        desk,
+        Arc::new(clock::wall),
+    )?;
+    let mut stop = stop.clone();
+    essential.spawn(async move {
+        served
+            .serve(Listeners { http, https }, async move { stop.wait().await })
+            .await;
+        ("portal", Ok(()))
+    });
+    Ok(Some(Handle(tls)))
+}
+
+fn listen_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    addresses.iter().map(|address| listen(*address)).collect()
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bind = || {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().with_context(|| format!("cannot listen on {address}"))
+}
+
+fn tls(files: &CertificateFiles) -> anyhow::Result<Arc<ServerConfig>> {
+    let shown = files.certificate.display();
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("portal.certificate_file {shown} cannot be read"))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .with_context(|| format!("portal.key_file {} cannot be read", files.key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .with_context(|| format!("portal.certificate_file {shown} does not fit its key"))?;
+    Ok(Arc::new(config))
+}

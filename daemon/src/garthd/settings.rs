@@ -1,0 +1,100 @@
+//! From the checked configuration to what each part is set up with.
+
+use std::sync::Arc;
+
+use garth_enforcement::{Leave, Ruleset};
+use garth_radius::crypto::{Secret, SecretError};
+use garth_radius::dialect::{Dialect, GardenName, GardenNameError};
+use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
+use garth_radius::server::{GardenSettings, Settings, Unknown};
+
+use crate::config::{self, Config};
+
+/// What the file's checks cannot see because it takes several entries together.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettingsError {
+    #[error(transparent)]
+    Nas(#[from] NasError),
+    #[error("nas {name}: {source}")]
+    Secret {
+        name: Box<str>,
+        #[source]
+        source: SecretError,
+    },
+    #[error("garden.address_list: {0}")]
+    GardenName(#[from] GardenNameError),
+    #[error("enforcement.interfaces: {0}")]
+    Interface(#[from] garth_enforcement::RulesetError),
+}
+
+/// The NAS table and the garden's attributes.
+pub(super) fn radius(config: &Config) -> Result<Settings, SettingsError> {
+    let nas = config.nas.iter().map(nas).collect::<Result<Vec<_>, _>>()?;
+    Ok(Settings {
+        nas: NasTable::new(nas)?,
+        garden: GardenSettings {
+            down_kbps: config.garden.down_kbps,
+            up_kbps: config.garden.up_kbps,
+            address_list: GardenName::new(&config.garden.address_list)?,
+            session_timeout_seconds: config.garden.session_timeout_seconds,
+            interim_seconds: config.garden.interim_seconds,
+            unknown: match config.garden.unknown {
+                config::UnknownSubscriber::Reject => Unknown::Reject,
+                config::UnknownSubscriber::Garden => Unknown::Garden,
+            },
+        },
+    })
+}
+
+fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
+    let prefix = Prefix::new(nas.prefix.address, nas.prefix.len)?;
+    let secret = Secret::new(nas.secret.expose()).map_err(|source| SettingsError::Secret {
+        name: nas.name.clone(),
+        source,
+    })?;
+    let dialect = match nas.dialect {
+        config::Dialect::Generic => Dialect::generic(),
+        config::Dialect::Mikrotik => Dialect::mikrotik(),
+    };
+    let mut made = Nas::new(&nas.name, prefix, secret, Arc::new(dialect));
+    made.message_authenticator = match nas.message_authenticator {
+        config::MessageAuthenticator::Require => MessageAuthenticatorPolicy::Require,
+        config::MessageAuthenticator::Auto => MessageAuthenticatorPolicy::Auto,
+        config::MessageAuthenticator::Off => MessageAuthenticatorPolicy::Off,
+    };
+    made.dynamic_authorization = nas.dynamic_authorization;
+    Ok(made)
+}
+
+/// The rules of the table on this router; `None` where a remote NAS enforces.
+pub(super) fn ruleset(config: &Config) -> Result<Option<Ruleset>, SettingsError> {
+    let config::Enforcement::Nftables { interfaces } = &config.enforcement else {
+        return Ok(None);
+    };
+    let Some(portal) = &config.portal else {
+        return Ok(None);
+    };
+    let local_ports = match &config.gateway {
+        config::Gateway::None => Vec::new(),
+        config::Gateway::Sandbox(sandbox) => vec![sandbox.listen.port()],
+    };
+    let interfaces = interfaces
+        .iter()
+        .map(|name| name.as_str().parse())
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(Ruleset {
+        interfaces,
+        portal_http_port: portal.http.first().map_or(0, |address| address.port()),
+        portal_https_ports: portal.https.iter().map(|address| address.port()).collect(),
+        local_ports,
+        dns_port: config.garden.dns.first().map(|address| address.port()),
+    }))
+}
+
+/// What becomes of the garden when the daemon stops.
+pub(super) fn leave(config: &Config) -> Leave {
+    match config.garden.on_stop {
+        config::OnStop::Open => Leave::Open,
+        config::OnStop::Closed => Leave::Closed,
+    }
+}

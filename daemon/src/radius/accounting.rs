@@ -1,0 +1,179 @@
+//! The accounting port: a record is answered when it is on disk, and not before (RFC 2866 section 2).
+//!
+//! The worker hands what one receive call brought to the writer and waits for the
+//! commit; meanwhile the next requests queue in the socket, and what does not fit
+//! there is dropped by the kernel. The NAS sends those again.
+
+use std::io;
+use std::net::IpAddr;
+
+use garth_radius::accounting::{AccountingRecord, StatusType};
+use garth_radius::server::{AccountVerdict, Server, Ticket};
+use garth_store::record::{self, AccountingStatus, SessionKey};
+use garth_store::write::WriteError;
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, UserName};
+use uuid::Uuid;
+
+use super::batch::{Envelope, Inbox, Outbox};
+use super::{Follower, Worker, seconds, stopped};
+
+/// Datagrams taken by one call, and so records put into one commit.
+const BATCH: usize = 256;
+
+/// Records that wait for one commit, with what their answers need.
+struct Waiting {
+    records: Vec<record::AccountingRecord>,
+    /// The ticket of each record and where its reply lies in the outbox.
+    tickets: Vec<(Ticket, usize)>,
+}
+
+pub(super) fn run(worker: Worker) -> io::Result<()> {
+    let Worker {
+        socket,
+        mut server,
+        shared,
+        ..
+    } = worker;
+    let mut follower = Follower::new(&shared);
+    let (mut inbox, mut outbox) = (Inbox::<BATCH>::new(), Outbox::<BATCH>::new(&socket));
+    let mut waiting = Waiting {
+        records: Vec::with_capacity(BATCH),
+        tickets: Vec::with_capacity(BATCH),
+    };
+    while !stopped(&shared) {
+        socket.receive(&mut inbox)?;
+        follower.follow(&mut server);
+        let now = seconds(&shared.store);
+        for (request, datagram) in inbox.iter() {
+            let Some(room) = outbox.room() else { break };
+            match server.account(now, request.peer, datagram, room) {
+                AccountVerdict::Reply { len, .. } => outbox.push(request, len),
+                AccountVerdict::Drop(_) => {}
+                AccountVerdict::Record {
+                    record,
+                    ticket,
+                    reply_len,
+                } => {
+                    waiting.add(
+                        &record,
+                        ticket,
+                        request,
+                        reply_len,
+                        &mut outbox,
+                        &mut server,
+                    );
+                }
+            }
+        }
+        match waiting.commit(&shared.store, &mut server, &mut outbox) {
+            Ok(()) => {}
+            Err(WriteError::Failed(error)) => return Err(io::Error::other(error)),
+            Err(error) => {
+                tracing::warn!(%error, "accounting records were not kept; the NAS will send them again")
+            }
+        }
+        if let Err(error) = socket.send(&mut outbox) {
+            tracing::debug!(%error, "replies were not taken by the kernel");
+        }
+    }
+    Ok(())
+}
+
+impl Waiting {
+    fn add(
+        &mut self,
+        record: &AccountingRecord<'_>,
+        ticket: Ticket,
+        request: Envelope,
+        reply_len: usize,
+        outbox: &mut Outbox<BATCH>,
+        server: &mut Server,
+    ) {
+        let Some(record) = to_store(record) else {
+            // A record that names no session and no kind that we keep: acknowledged, so that the NAS
+            // stops sending it; there is nothing to lose (RFC 2866 section 4.1).
+            outbox.push(request, reply_len);
+            server.committed(ticket, outbox.reply(outbox.len() - 1));
+            return;
+        };
+        self.tickets.push((ticket, outbox.len()));
+        self.records.push(record);
+        outbox.push(request, reply_len);
+    }
+
+    /// Waits for the commit. On failure nothing of the batch is answered.
+    fn commit(
+        &mut self,
+        store: &garth_store::Store,
+        server: &mut Server,
+        outbox: &mut Outbox<BATCH>,
+    ) -> Result<(), WriteError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let records = std::mem::replace(&mut self.records, Vec::with_capacity(BATCH));
+        let kept = store.account(records);
+        for (ticket, position) in self.tickets.drain(..) {
+            match &kept {
+                Ok(()) => server.committed(ticket, outbox.reply(position)),
+                Err(_) => server.abandoned(ticket),
+            }
+        }
+        if kept.is_err() {
+            outbox.clear();
+        }
+        kept
+    }
+}
+
+/// The record as the store keeps it; `None` for a kind of record that is not kept.
+fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
+    let status = match record.status_type {
+        StatusType::Start => AccountingStatus::Start,
+        StatusType::InterimUpdate => AccountingStatus::InterimUpdate,
+        StatusType::Stop => AccountingStatus::Stop,
+        StatusType::AccountingOn => AccountingStatus::AccountingOn,
+        StatusType::AccountingOff => AccountingStatus::AccountingOff,
+        StatusType::Other(_) => return None,
+    };
+    let text = |octets: &[u8]| {
+        std::str::from_utf8(octets)
+            .ok()
+            .and_then(|text| text.parse::<UserName>().ok())
+    };
+    let prefix = |(address, len)| Ipv6Prefix::new(address, len).ok();
+    let class = record
+        .class
+        .and_then(|class| Uuid::from_slice(class).ok())
+        .map(SubscriptionId);
+    Some(record::AccountingRecord {
+        status,
+        key: SessionKey {
+            nas: nas_name(record).into(),
+            acct_session_id: record.acct_session_id.unwrap_or_default().into(),
+        },
+        class,
+        user_name: record.user_name.and_then(text),
+        mac: record.calling_station_id.and_then(mac),
+        framed_ipv4: record.framed_ip_address,
+        framed_ipv6: record.framed_ipv6_prefix.and_then(prefix),
+        delegated_ipv6: record.delegated_ipv6_prefix.and_then(prefix),
+        input_octets: record.input_octets,
+        output_octets: record.output_octets,
+        session_time: record.session_time.unwrap_or(0),
+        terminate_cause: record.terminate_cause,
+        delay_seconds: record.delay_time,
+    })
+}
+
+fn mac(calling_station_id: &[u8]) -> Option<MacAddress> {
+    std::str::from_utf8(calling_station_id).ok()?.parse().ok()
+}
+
+/// One configured NAS may be a whole prefix of devices; each counts its own sessions, so the address
+/// tells them apart where the prefix is wider than a host.
+fn nas_name(record: &AccountingRecord<'_>) -> String {
+    let address: IpAddr = record.source;
+    format!("{}/{}", record.nas.name, address)
+}
