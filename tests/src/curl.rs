@@ -155,12 +155,7 @@ impl<'lab> Curl<'lab> {
     /// When the form's address makes no sense; see also [`Curl::get`].
     pub fn submit(&self, answer: &Answer, form: &Form, changes: &[(&str, &str)]) -> Result<Answer> {
         let url = html::join(&answer.url, &form.action)?;
-        let mut fields = form.fields.clone();
-        for (name, value) in changes {
-            fields.retain(|(known, _)| known != name);
-            fields.push(((*name).to_owned(), (*value).to_owned()));
-        }
-        let body = html::encode(&fields);
+        let body = html::encode(&form.filled(changes));
         let origin = html::origin(&answer.url)?;
         let header = format!("Origin: {origin}");
         if form.post {

@@ -122,7 +122,7 @@ brand = "Example Net"
 
 [payments]
 gateway = "sandbox"
-sandbox_listen = "[::]:8480"
+sandbox_listen = "0.0.0.0:8480"
 sandbox_public_url = "http://{PAY_NAME}:8480"
 poll_seconds = 1
 

@@ -4,6 +4,8 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::curl::Answer;
+
 /// A form with what a browser would send if nothing were changed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Form {
@@ -24,6 +26,16 @@ impl Form {
             .iter()
             .chain(&self.choices)
             .any(|(known, _)| known == name)
+    }
+
+    /// The fields with `changes`.
+    pub fn filled(&self, changes: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut fields = self.fields.clone();
+        for (name, value) in changes {
+            fields.retain(|(known, _)| known != name);
+            fields.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        fields
     }
 }
 
@@ -200,6 +212,24 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// The HTTP request that sends `form`, found on the page `answer`, with `changes` to its fields.
+///
+/// # Errors
+///
+/// When the form's address makes no sense.
+pub fn post(answer: &Answer, form: &Form, changes: &[(&str, &str)]) -> Result<String> {
+    let url = join(&answer.url, &form.action)?;
+    let origin = origin(&url)?;
+    let path = &url[origin.len()..];
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    let body = encode(&form.filled(changes));
+    Ok(format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
 }
 
 /// Scheme, host and port of `url`.

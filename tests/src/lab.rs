@@ -11,7 +11,9 @@ use crate::curl::Curl;
 use crate::garthctl::{self, Garthctl};
 use crate::garthd::{self, Files, Garthd, PLANS};
 use crate::internet;
-use crate::network::{Network, PORTAL_NAME, ROUTER_V4, ROUTER_V6, WEB_NAME, WEB_V4, WEB_V6};
+use crate::network::{
+    Family, Network, PORTAL_NAME, ROUTER_V4, ROUTER_V6, WEB_NAME, WEB_V4, WEB_V6,
+};
 use crate::radclient::{self, Question, Reply};
 use crate::tls::Authority;
 
@@ -40,7 +42,19 @@ impl Lab {
     ///
     /// What is missing, or what garthd said.
     pub fn start() -> Result<Self> {
-        let lab = Self::start_with(|config| config)?;
+        Self::start_in(Family::V4)
+    }
+
+    /// The same, with the gateway's page in `family`: it listens at one address alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`Lab::start`].
+    pub fn start_in(family: Family) -> Result<Self> {
+        let lab = Self::start_with(|config| match family {
+            Family::V4 => config,
+            Family::V6 => config.replace("0.0.0.0:8480", "[::]:8480"),
+        })?;
         let plans = lab.files.path("plans.toml");
         fs::write(&plans, PLANS).context("writing plans")?;
         lab.garthctl

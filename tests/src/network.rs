@@ -20,6 +20,9 @@ pub const PORTAL_NAME: &str = "portal.isp.example";
 /// The name of the payment provider's page, known in the home.
 pub const PAY_NAME: &str = "pay.bank.example";
 
+/// The port of the payment provider's page.
+pub const PAY_PORT: u16 = 8480;
+
 /// The name of a web server on the Internet.
 pub const WEB_NAME: &str = "www.web.example";
 

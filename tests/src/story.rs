@@ -3,7 +3,9 @@
 //! One telling for the demo and for the tests: each step checks what came back and fails the story when it
 //! is not what a subscriber, a NAS or an operator must see.
 
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,10 @@ use crate::clock::{self, milliseconds};
 use crate::curl::{Answer, Curl, REFUSED};
 use crate::garthd::portal_url;
 use crate::internet::GREETING;
-use crate::network::{Family, HOSTS, WEB_NAME, host_address, host_v4, host_v6, web_address};
+use crate::network::{
+    Family, HOSTS, PAY_PORT, ROUTER_V4, ROUTER_V6, WEB_NAME, host_address, host_v4, host_v6,
+    web_address,
+};
 use crate::radclient::{Question, Reply};
 use crate::{Lab, html};
 
@@ -36,6 +41,9 @@ const WALL_MAX: Duration = Duration::from_secs(5);
 
 /// Between two tries of the probe.
 const PROBE_PAUSE: Duration = Duration::from_micros(500);
+
+/// How long the probe tries.
+const PROBE_MAX: Duration = Duration::from_secs(5);
 
 /// One try of the probe.
 const PROBE_TRY_MAX: Duration = Duration::from_millis(50);
@@ -104,7 +112,7 @@ pub fn main_job(lab: &Lab, family: Family, tell: Tell<'_>) -> Result<Measured> {
         |story| story.pays(&pay),
     )?;
     story.step(tell, "The portal shows the proof", |story| {
-        story.sees_proof(&paid.answer)
+        story.sees_proof(&paid.back)
     })?;
     story.step(tell, "She is online", Story::is_online)?;
     story.step(tell, "RADIUS answers the plan now", Story::login_to_plan)?;
@@ -128,7 +136,7 @@ pub struct Story<'lab> {
 type Done<T> = Result<(T, Vec<String>)>;
 
 struct Paid {
-    answer: Answer,
+    back: String,
     confirmation: Duration,
     release: Duration,
 }
@@ -372,51 +380,52 @@ impl<'lab> Story<'lab> {
     }
 
     fn pays(&self, hosted: &Answer) -> Done<Paid> {
+        let form = hosted.form_with("action")?;
+        let router: IpAddr = match self.family {
+            Family::V4 => ROUTER_V4.into(),
+            Family::V6 => ROUTER_V6.into(),
+        };
+        let request = html::post(hosted, &form, &[("action", "pay"), ("webhook", "normal")])?;
         let target = SocketAddr::new(web_address(self.family), 443);
-        let (answer, answered, first) = self.lab.network.home.enter(|| {
+        let walled = AtomicBool::new(false);
+        // Threads that are started inside the home's namespace are in it, too.
+        let (press, first) = self.lab.network.home.enter(|| {
             thread::scope(|scope| {
-                let probe = scope.spawn(|| first_connection(target, RELEASE_MAX * 5));
-                let answer = self.presses(hosted, "pay", "normal");
-                let answered = clock::now();
-                (answer, answered, probe.join())
+                let probe = scope.spawn(|| first_connection(target, &walled));
+                let press = press(SocketAddr::new(router, PAY_PORT), &request, &walled);
+                (press, probe.join())
             })
         })?;
         let Ok(first) = first else {
             bail!("the probe panicked")
         };
-        let (answer, first) = (answer?.expect_status(303)?, first?);
-        // What curl took to start is no part of the payment.
-        let pressed = answered
-            .checked_sub(answer.took)
-            .context("a clock before its start")?;
-        let release = first.saturating_duration_since(pressed);
+        let (press, first) = (press?, first?);
+        let confirmation = press.answered.saturating_duration_since(press.pressed);
+        let release = first.saturating_duration_since(press.pressed);
         ensure!(
             release < RELEASE_MAX,
             "online only after {}",
             milliseconds(release)
         );
-        let confirmation = answer.took;
         let seen = vec![
-            format!("payment confirmed after {}", milliseconds(confirmation)),
             format!(
-                "first packet through after {}, both from the press of the button",
-                milliseconds(release)
+                "confirmed {} after she pressed the button",
+                milliseconds(confirmation)
+            ),
+            format!(
+                "first packet through {} after that",
+                milliseconds(release.saturating_sub(confirmation))
             ),
         ];
-        Ok((
-            Paid {
-                answer,
-                confirmation,
-                release,
-            },
-            seen,
-        ))
+        let paid = Paid {
+            back: press.location,
+            confirmation,
+            release,
+        };
+        Ok((paid, seen))
     }
 
-    fn sees_proof(&self, paid: &Answer) -> Done<()> {
-        let back = paid
-            .header("location")
-            .context("a redirect without Location")?;
+    fn sees_proof(&self, back: &str) -> Done<()> {
         let text = clock::wait_for("\"online again\"", PORTAL_MAX, || {
             let page = self.curl.follow(back).ok()?;
             let text = html::text(&page.body);
@@ -464,17 +473,56 @@ impl<'lab> Story<'lab> {
     }
 }
 
-/// When a TCP connection to `target` first came about.
-fn first_connection(target: SocketAddr, limit: Duration) -> Result<Instant> {
-    let deadline = clock::now() + limit;
-    // The probe's threads were started inside the home's namespace, which its threads inherit.
+/// One press of a button: without the time that a program takes to start.
+struct Press {
+    pressed: Instant,
+    answered: Instant,
+    location: String,
+}
+
+/// Sends `request` once the probe has seen that the wall is up.
+fn press(gateway: SocketAddr, request: &str, walled: &AtomicBool) -> Result<Press> {
+    clock::wait_for("the probe", RELEASE_MAX, || {
+        walled.load(Ordering::Acquire).then_some(())
+    })?;
+    let pressed = clock::now();
+    let mut stream = TcpStream::connect_timeout(&gateway, RELEASE_MAX).context("the gateway")?;
+    stream
+        .write_all(request.as_bytes())
+        .context("the gateway")?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .context("the gateway's answer")?;
+    let answered = clock::now();
+    let location = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
+    match location.filter(|_| answer.starts_with("HTTP/1.1 303")) {
+        Some(location) => Ok(Press {
+            pressed,
+            answered,
+            location: location.to_owned(),
+        }),
+        None => bail!("the gateway answered {answer}"),
+    }
+}
+
+/// When a TCP connection to `target` first came about; `walled` tells that one was refused before.
+fn first_connection(target: SocketAddr, walled: &AtomicBool) -> Result<Instant> {
+    let deadline = clock::now() + PROBE_MAX;
     while clock::now() < deadline {
-        if TcpStream::connect_timeout(&target, PROBE_TRY_MAX).is_ok() {
-            return Ok(clock::now());
+        match TcpStream::connect_timeout(&target, PROBE_TRY_MAX) {
+            Ok(_) => {
+                let first = clock::now();
+                ensure!(walled.load(Ordering::Acquire), "there was no wall");
+                return Ok(first);
+            }
+            Err(_) => walled.store(true, Ordering::Release),
         }
         thread::sleep(PROBE_PAUSE);
     }
-    bail!("no packet came through in {limit:?}");
+    bail!("no packet came through in {PROBE_MAX:?}");
 }
 
 fn seen_reply(reply: Reply) -> Vec<String> {

@@ -19,7 +19,7 @@ use garth_tests::story::{self, Story};
 const RESTORED_MAX: Duration = Duration::from_secs(2);
 
 fn plays_in(family: Family) {
-    let lab = Lab::start().unwrap();
+    let lab = Lab::start_in(family).unwrap();
     let mut steps = 0;
     let measured = story::main_job(&lab, family, &mut |_| steps += 1).unwrap();
     assert_eq!(steps, 12);
