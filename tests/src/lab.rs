@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,8 +17,8 @@ use crate::network::{
 use crate::radclient::{self, Question, Reply};
 use crate::tls::Authority;
 
-/// More than any list of the lab has.
-pub const ALL: &str = "1000000";
+/// The longest list that garthd gives at once.
+pub const LIST_MAX: usize = 1_000;
 
 /// Three namespaces with a running garthd between them.
 ///
@@ -149,22 +149,23 @@ impl Lab {
     ///
     /// What garthctl said.
     pub fn history(&self, name: &str) -> Result<Vec<Value>> {
-        let history = self
-            .garthctl
-            .json(&["subscription", "history", name, "--limit", ALL])?;
-        garthctl::items(&history)
+        // Newest first, as many as there are: this list comes page by page.
+        let limit = u32::MAX.to_string();
+        let words = ["subscription", "history", name, "--limit", &limit];
+        garthctl::items(&self.garthctl.json(&words)?)
     }
 
     /// The live sessions of the subscription `name`.
     ///
     /// # Errors
     ///
-    /// What garthctl said.
+    /// What garthctl said; also when there may be more than a list holds.
     pub fn sessions(&self, name: &str) -> Result<Vec<Value>> {
-        let id = self.subscription(name)?["id"].clone();
-        let sessions = garthctl::items(&self.garthctl.json(&["session", "list", "--limit", ALL])?)?;
-        let live =
-            |session: &Value| session["subscription"] == id && session["stopped_at"].is_null();
+        let limit = LIST_MAX.to_string();
+        let words = ["session", "list", "--subscription", name, "--limit", &limit];
+        let sessions = garthctl::items(&self.garthctl.json(&words)?)?;
+        ensure!(sessions.len() < LIST_MAX, "more sessions than a list holds");
+        let live = |session: &Value| session["stopped_at"].is_null();
         Ok(sessions.into_iter().filter(live).collect())
     }
 }
