@@ -440,6 +440,9 @@ impl<'a> Visit<'a> {
     }
 
     async fn perform(&self, id: SubscriptionId, request: Request) -> Reply {
+        if !self.portal.action_rate.allow(id.0.as_bytes(), self.now) {
+            return self.message(StatusCode::TOO_MANY_REQUESTS, "error-title", "error-busy");
+        }
         match self.portal.desk.perform(id, request).await {
             Ok(Performed::Redirect(url)) => {
                 reply::redirect(&self.portal.policy, StatusCode::SEE_OTHER, &url)

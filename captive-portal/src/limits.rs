@@ -33,6 +33,11 @@ pub const WEBHOOK_RATE: Rate = Rate {
     burst: 500,
     every: Duration::from_millis(5),
 };
+/// Forms that do something, per subscription.
+pub const ACTION_RATE: Rate = Rate {
+    burst: 20,
+    every: Duration::from_secs(5),
+};
 /// Logins, per source and per user name.
 pub const LOGIN_RATE: Rate = Rate {
     burst: 10,

@@ -26,7 +26,8 @@ use crate::desk::{Desk, Directory};
 use crate::handle::{Peer, handle};
 use crate::l10n::{Catalogue, TextsError};
 use crate::limits::{
-    HEADER_FIELDS_MAX, HEADER_LEN_MAX, LOGIN_RATE, PAGE_RATE, WEBHOOK_RATE, WEBHOOKS_MAX,
+    ACTION_RATE, HEADER_FIELDS_MAX, HEADER_LEN_MAX, LOGIN_RATE, PAGE_RATE, WEBHOOK_RATE,
+    WEBHOOKS_MAX,
 };
 use crate::pages::STYLE;
 use crate::rate::{RateTable, source_key};
@@ -71,6 +72,7 @@ pub struct Portal {
     pub(crate) sessions: Sessions,
     pub(crate) form_key: FormKey,
     pub(crate) page_rate: RateTable,
+    pub(crate) action_rate: RateTable,
     pub(crate) login_rate: RateTable,
     pub(crate) webhook_rate: RateTable,
     pub(crate) webhooks: Semaphore,
@@ -95,6 +97,7 @@ impl Portal {
             sessions: Sessions::default(),
             form_key: FormKey::random(),
             page_rate: RateTable::new(PAGE_RATE),
+            action_rate: RateTable::new(ACTION_RATE),
             login_rate: RateTable::new(LOGIN_RATE),
             webhook_rate: RateTable::new(WEBHOOK_RATE),
             webhooks: Semaphore::new(WEBHOOKS_MAX),

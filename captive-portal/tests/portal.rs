@@ -28,6 +28,9 @@ const BOB: &str = "127.0.0.12";
 const SHARED: &str = "127.0.0.13";
 const NOBODY: &str = "127.0.0.14";
 
+/// Far beyond any timeout of a test's portal that matters, below the usual ones.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 struct World {
     fake: Arc<Fake>,
     address: SocketAddr,
@@ -132,7 +135,8 @@ impl World {
         // The portal may answer and close before it has read all of it.
         drop(stream.write_all(octets).await);
         let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
+        let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "neither answered nor cut");
         String::from_utf8_lossy(&answer).into_owned()
     }
 
@@ -283,6 +287,7 @@ async fn n30_no_request_chooses_where_it_is_redirected_to() {
             "host: evil.example\r\nx-forwarded-host: evil.example\r\n",
         ),
         ("GET /", "host: portal.example.evil.example\r\n"),
+        ("GET /", "host: evil.example@portal.example\r\n"),
         ("GET /", "host: \r\n"),
         ("GET /", ""),
         ("CONNECT evil.example:443", "host: evil.example:443\r\n"),
@@ -888,4 +893,33 @@ async fn the_stop_lets_an_answer_finish_and_closes_the_rest() {
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+#[tokio::test]
+async fn forms_that_do_something_are_slowed_down_by_subscription() {
+    let world = World::new().await;
+    let token = world.get(ALICE, "/").await.token().to_owned();
+    let form = format!("token={token}&months=3");
+    for _ in 0..20 {
+        assert_eq!(world.post(ALICE, "/checkout", &form).await.status, 303);
+    }
+    assert_eq!(world.post(ALICE, "/checkout", &form).await.status, 429);
+    assert_eq!(world.performed().len(), 20);
+}
+
+#[tokio::test]
+async fn a_page_without_offers_promises_none() {
+    let world = World::new().await;
+    for standing in [Standing::Expired, Standing::Suspended, Standing::Paused] {
+        let mut stuck = view(standing);
+        stuck.offers.clear();
+        stuck.may_end_pause = false;
+        world.fake.views.lock().unwrap().insert(id(1), stuck);
+        let page = world.get(ALICE, "/").await.body;
+        assert!(
+            page.contains("Please get in touch with us to go on."),
+            "{page}"
+        );
+        assert!(!page.contains("action=\"/checkout\""));
+    }
 }

@@ -44,6 +44,7 @@ overdue-title = Eine Zahlung ist noch offen
 overdue-text = Ihr Anschluss ruht, weil { $amount } nicht bezahlt wurden. Bezahlen Sie hier, dann sind Sie in Sekunden wieder online.
 suspended-title = Ihr Anschluss ruht
 suspended-text = Das lässt sich auf dieser Seite nicht klären. Bitte melden Sie sich bei uns, wir finden gemeinsam eine Lösung.
+contact-text = Bitte melden Sie sich bei uns, damit es weitergeht.
 disabled-title = Ihr Anschluss ist abgeschaltet
 disabled-text = Ihr Anschluss ist derzeit abgeschaltet. Bitte melden Sie sich bei uns, wenn Sie Fragen haben.
 ended-title = Dieser Vertrag ist beendet

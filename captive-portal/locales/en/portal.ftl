@@ -44,6 +44,7 @@ overdue-title = A payment is still open
 overdue-text = Your connection is on hold because { $amount } has not been paid. Pay it here and you are online again within seconds.
 suspended-title = Your connection is on hold
 suspended-text = This cannot be settled on this page. Please get in touch with us, we will sort it out together.
+contact-text = Please get in touch with us to go on.
 disabled-title = Your connection is switched off
 disabled-text = Your connection is switched off at the moment. Please get in touch with us if you have questions.
 ended-title = This subscription has ended
