@@ -11,9 +11,6 @@ use super::routes::Call;
 use super::subscriptions::page_limit;
 use super::wire::{EntryBody, Page, ProgressLine, hex};
 
-/// How many entries are verified between two lines of progress.
-const PROGRESS_STEP: u64 = 10_000;
-
 impl Admin {
     pub(crate) async fn subscription_history(
         &self,
@@ -51,9 +48,7 @@ impl Admin {
         let store = self.store.clone();
         let work = tokio::task::spawn_blocking(move || {
             store.verify_journal(&mut |done, of| {
-                if done.is_multiple_of(PROGRESS_STEP) {
-                    progress.send_replace((done, of));
-                }
+                progress.send_replace((done, of));
             })
         });
         tokio::spawn(async move {

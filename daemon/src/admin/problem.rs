@@ -20,6 +20,10 @@ pub struct Problem {
     pub rule: Option<String>,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "map_err hands errors over by value"
+)]
 impl Problem {
     /// The media type of RFC 9457.
     pub const MEDIA_TYPE: &'static str = "application/problem+json";

@@ -161,7 +161,7 @@ fn admit(
     });
 }
 
-async fn connection(
+pub(super) async fn connection(
     admin: Arc<Admin>,
     stream: UnixStream,
     peer: Peer,

@@ -157,7 +157,7 @@ impl Admin {
         let line: ImportLine = body::read_json(request.into_body()).await?;
         // The id comes from the command id where there is one, so that a repeat is the same request.
         let made_from = change.command_id.as_ref().filter(|_| line.id.is_none());
-        let made_from = made_from.map(|id| id_from(id));
+        let made_from = made_from.map(id_from);
         let mut new = line.checked(&self.context()).map_err(Problem::malformed)?;
         if let Some(id) = made_from {
             new.create.id = id;

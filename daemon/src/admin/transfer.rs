@@ -249,20 +249,20 @@ impl Import {
                 if split == Split::More {
                     break;
                 }
-                self.take(split)?;
+                self.take(&split)?;
                 if self.batch.len() >= IMPORT_BATCH || self.bad.len() >= IMPORT_BATCH {
                     self.hand_over().await?;
                 }
             }
         }
         if let Some(line) = lines.last_line() {
-            self.take(Split::Line(line))?;
+            self.take(&Split::Line(line))?;
         }
         self.hand_over().await?;
         self.await_commit().await
     }
 
-    fn take(&mut self, split: Split<'_>) -> Result<(), Stop> {
+    fn take(&mut self, split: &Split<'_>) -> Result<(), Stop> {
         self.line += 1;
         let read = match split {
             Split::Line(line) => self.format.read(line, &self.context),

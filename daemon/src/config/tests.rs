@@ -1,1 +1,318 @@
+//! What is taken, what is refused, and what is said then.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::*;
+use crate::admin::AdminRole;
+
+/// The shortest configuration there is.
+const LEAST: &str = "[billing]\ncurrency = \"EUR\"\ntime_zone = \"Europe/Vienna\"\n";
+
+/// The configuration of the design, as it stands there, with a secret that needs no file.
+const DESIGN: &str = r#"
+[store]
+path = "/var/lib/garth/garth.redb"
+
+[billing]
+currency = "EUR"
+time_zone = "Europe/Vienna"
+
+[radius]
+auth = ["0.0.0.0:1812", "[::]:1812"]
+acct = ["0.0.0.0:1813", "[::]:1813"]
+
+[[nas]]
+name = "pppoe-1"
+address = "192.0.2.0/24"
+secret = "tulip"
+dialect = "mikrotik"                # generic, mikrotik
+message_authenticator = "require"   # require (default), auto, off
+dynamic_authorization = "192.0.2.1:3799"
+
+[garden]
+down_kbps = 1_000
+up_kbps = 1_000
+address_list = "garden"             # what the dialects fill in: list, filter or service name
+session_timeout_seconds = 600
+interim_seconds = 120
+allow = ["checkout.stripe.com", "*.bank.example"]   # by name, TCP 443 only
+unknown = "reject"                  # or "garden", where newcomers may sign up
+
+[enforcement]
+backend = "nftables"                # or "none" where a remote NAS enforces
+interfaces = ["ppp*", "lan0"]
+
+[portal]
+http = ["0.0.0.0:8080", "[::]:8080"]
+https = ["0.0.0.0:8443"]
+public_url = "https://portal.example.net"
+
+[payments]
+gateway = "sandbox"                 # sandbox, stripe
+
+[admin]
+socket = "/run/garth/admin.sock"
+"#;
+
+fn read(text: &str) -> Result<Config, miette::Report> {
+    Config::read("garthd.toml", text, None)
+}
+
+fn taken(text: &str) -> Config {
+    read(text).unwrap_or_else(|report| panic!("{report:?}"))
+}
+
+/// The complaints, one `file:line: key: message` each, and what is allowed.
+fn complaints(text: &str) -> Vec<String> {
+    let report = read(text).err().expect("a fault");
+    let related = report.related().expect("complaints").map(|one| {
+        let help = one
+            .help()
+            .map_or(String::new(), |help| format!(" | {help}"));
+        format!("{one}{help}")
+    });
+    related.collect()
+}
+
+#[test]
+fn the_configuration_of_the_design_is_taken() {
+    let config = taken(DESIGN);
+    assert_eq!(config.nas.len(), 1);
+    assert_eq!(config.nas[0].dialect, Dialect::Mikrotik);
+    assert_eq!(config.nas[0].secret.expose(), b"tulip");
+    assert_eq!(config.radius.auth.len(), 2);
+    assert_eq!(config.billing.tz, chrono_tz::Europe::Vienna);
+    assert_eq!(
+        config.garden.allow[1],
+        NamePattern::Below("bank.example".into())
+    );
+    assert!(matches!(config.gateway, Gateway::Sandbox(_)));
+    assert!(matches!(config.enforcement, Enforcement::Nftables { .. }));
+    assert!(
+        config
+            .portal
+            .is_some_and(|portal| portal.certificate.is_none())
+    );
+}
+
+#[test]
+fn every_shipped_example_is_taken() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(docs).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".example.toml") {
+            check(&path).unwrap_or_else(|report| panic!("{}: {report:?}", path.display()));
+            count += 1;
+        }
+    }
+    assert!(count >= 1);
+}
+
+#[test]
+fn the_keys_that_the_example_comments_out_are_keys() {
+    let example = include_str!("../../../docs/garthd.example.toml");
+    let all: String = example
+        .lines()
+        // A comment is `# text`; a key that is commented out is `#key`.
+        .map(|line| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with(' ') && !key.starts_with("secret") => key,
+            Some(_) | None => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let config = taken(&all);
+    assert_eq!(config.admin.roles.0.len(), 3);
+    assert_eq!(config.policy.pause_days_max, Some(180));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let config = taken(LEAST);
+    let any: SocketAddr = "[::]:1813".parse().unwrap();
+    assert_eq!(config.radius.acct[1], any);
+    assert_eq!(config.enforcement, Enforcement::None);
+    assert_eq!(config.gateway, Gateway::None);
+    assert_eq!(config.admin.socket, Path::new("/run/garth/admin.sock"));
+    assert!(config.portal.is_none() && config.nas.is_empty());
+    assert_eq!(config.garden.on_stop, OnStop::Open);
+    let policy = garth_subscription::policy::Policy::new(config.billing.zone);
+    assert_eq!(config.policy, policy);
+}
+
+#[test]
+fn each_fault_is_told_with_file_line_key_value_and_what_is_allowed() {
+    let cases = [
+        (
+            "time_zone = \"Europe/Vienna\"",
+            "time_zone = \"+01:00\"",
+            "garthd.toml:7: billing.time_zone: \"+01:00\": not an IANA time zone name such as \
+             Europe/Vienna | an IANA name such as Europe/Vienna, never an offset",
+        ),
+        (
+            "\"mikrotik\"  ",
+            "\"juniper\"  ",
+            "garthd.toml:17: nas.dialect: \"juniper\" is not known | allowed: generic, mikrotik",
+        ),
+        (
+            "192.0.2.0/24",
+            "192.0.2.1/24",
+            "garthd.toml:15: nas.address: \"192.0.2.1/24\": bits are set beyond the prefix length \
+             | an address or prefix such as 192.0.2.0/24 or 2001:db8::1",
+        ),
+        (
+            "\"[::]:1812\"",
+            "\"[::]:99999\"",
+            "garthd.toml:10: radius.auth: \"[::]:99999\": invalid socket address syntax | an \
+             address and port such as 0.0.0.0:1812 or [::]:1812",
+        ),
+        (
+            "interim_seconds = 120",
+            "interim_seconds = 5",
+            "garthd.toml:26: garden.interim_seconds: 5 is out of range | allowed: 60 to 86400",
+        ),
+        (
+            "\"sandbox\"  ",
+            "\"stripe\"  ",
+            "garthd.toml:40: payments.gateway: \"stripe\" is not known | allowed: sandbox, none",
+        ),
+        (
+            "public_url = \"https://portal.example.net\"",
+            "public_url = \"https://portal.example.net/pay\"",
+            "garthd.toml:37: portal.public_url: \"https://portal.example.net/pay\": not an http:// \
+             or https:// URL of a host, perhaps with a port, and no path | such as \
+             https://portal.example.net",
+        ),
+        (
+            "down_kbps",
+            "down_kbit",
+            "garthd.toml:22: garden.down_kbit: unknown field `down_kbit`, expected one of \
+             `down_kbps`, `up_kbps`, `address_list`, `session_timeout_seconds`, \
+             `interim_seconds`, `allow`, `unknown`, `dns`, `dns_upstream`, `on_stop`",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert!(DESIGN.contains(from), "{from}");
+        assert_eq!(complaints(&DESIGN.replacen(from, to, 1)), [expected]);
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = DESIGN
+        .replace("\"EUR\"", "\"euro\"")
+        .replace("\"lan0\"", "\"lan 0\"")
+        .replace("\"require\" ", "\"maybe\" ");
+    let told = complaints(&text);
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
+fn a_ledger_is_refused_in_words() {
+    let text = format!("{DESIGN}\n[ledger]\nurl = \"https://ledger.example.net:7443\"\n");
+    assert_eq!(
+        complaints(&text),
+        ["garthd.toml:45: ledger: not in this version: leave it out for stand-alone"]
+    );
+}
+
+#[test]
+fn a_secret_never_shows_in_a_complaint() {
+    let faulty = [
+        DESIGN.replace("\"mikrotik\"  ", "\"juniper\"  "),
+        DESIGN.replace("dialect", "dialects"),
+        DESIGN.replace("dialect = ", "dialect "),
+        DESIGN.replace("secret = ", "secret_file = \"/x\"\nsecret = "),
+    ];
+    for text in faulty {
+        let report = read(&text).err().expect("a fault");
+        assert!(
+            !format!("{report:?} {report:#}").contains("tulip"),
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_or_a_credential_without_its_newline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pppoe-1");
+    std::fs::write(&path, "rose\n").unwrap();
+    let by_file = DESIGN.replace(
+        "secret = \"tulip\"",
+        &format!("secret_file = {:?}", path.display().to_string()),
+    );
+    assert_eq!(taken(&by_file).nas[0].secret.expose(), b"rose");
+    let by_credential = DESIGN.replace("secret = \"tulip\"", "secret_credential = \"pppoe-1\"");
+    let config = Config::read("garthd.toml", &by_credential, Some(folder.path()))
+        .unwrap_or_else(|report| panic!("{report:?}"));
+    assert_eq!(config.nas[0].secret.expose(), b"rose");
+    assert!(complaints(&by_credential)[0].contains("CREDENTIALS_DIRECTORY is not set"));
+    let outside = by_credential.replace("\"pppoe-1\"\ndialect", "\"../pppoe-1\"\ndialect");
+    assert!(Config::read("garthd.toml", &outside, Some(folder.path())).is_err());
+    std::fs::write(&path, "\n").unwrap();
+    assert!(complaints(&by_file)[0].contains("nas.secret_file: the secret is empty"));
+}
+
+#[test]
+fn a_nas_has_one_secret_a_name_and_a_prefix_of_its_own() {
+    let second = "[[nas]]\nname = \"pppoe-1\"\naddress = \"192.0.2.0/24\"\nsecret = \"x\"\n";
+    let told = complaints(&format!("{DESIGN}\n{second}"));
+    assert!(
+        told[0].contains("nas.name: \"pppoe-1\" is given twice"),
+        "{told:?}"
+    );
+    assert!(told[1].contains("is that of pppoe-1 already"), "{told:?}");
+    let told = complaints(&DESIGN.replace("secret = \"tulip\"", ""));
+    assert!(
+        told[0].contains("nas.secret_file: \"pppoe-1\" has no secret"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_garden_on_this_router_needs_a_portal_and_interfaces() {
+    let garden = "[enforcement]\nbackend = \"nftables\"\ninterfaces = [\"lan0\"]\n";
+    let told = complaints(&format!("{LEAST}{garden}"));
+    assert!(
+        told[0].contains("there is none | add a [portal] section"),
+        "{told:?}"
+    );
+    let told = complaints(&DESIGN.replace("[\"ppp*\", \"lan0\"]", "[]"));
+    assert!(
+        told[0].contains("no interface towards subscribers"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn roles_are_given_to_users_groups_and_numbers() {
+    let roles =
+        "[admin.roles]\nalice = \"operator\"\n\"@noc\" = \"viewer\"\n\"1001\" = \"support\"\n";
+    let mut given = taken(&format!("{LEAST}{roles}")).admin.roles.0;
+    given.sort_by_key(|(_, role)| *role);
+    assert_eq!(
+        given,
+        [
+            (Who::Group("noc".into()), AdminRole::Viewer),
+            (Who::User("alice".into()), AdminRole::Operator),
+            (Who::Uid(1001), AdminRole::Support),
+        ]
+    );
+    let told = complaints(&format!("{LEAST}[admin.roles]\nalice = \"root\"\n"));
+    assert!(
+        told[0].contains("allowed: viewer, operator, approver, support"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let report = check(Path::new("/nonexistent/garthd.toml")).unwrap_err();
+    assert!(
+        report
+            .to_string()
+            .starts_with("cannot read /nonexistent/garthd.toml")
+    );
+}

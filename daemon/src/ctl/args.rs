@@ -17,6 +17,7 @@ pub(super) struct Cli {
         long,
         global = true,
         env = "GARTH_SOCKET",
+        hide_env_values = true,
         default_value = "/run/garth/admin.sock",
         value_name = "PATH"
     )]

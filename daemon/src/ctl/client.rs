@@ -33,6 +33,10 @@ impl Client {
         Self { socket }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "map_err hands errors over by value"
+    )]
     fn unreachable(&self, why: impl ToString) -> Failure {
         Failure::Unreachable {
             socket: self.socket.clone(),

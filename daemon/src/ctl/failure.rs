@@ -114,7 +114,7 @@ impl Failure {
 }
 
 /// One line on standard error, without the control characters that text from elsewhere may hold.
-pub(super) fn warn(text: impl ToString) {
+pub(super) fn warn(text: &(impl ToString + ?Sized)) {
     let line = output_line(&text.to_string());
     // There is nowhere else to complain to.
     drop(writeln!(io::stderr().lock(), "{line}"));
@@ -122,4 +122,29 @@ pub(super) fn warn(text: impl ToString) {
 
 fn output_line(text: &str) -> String {
     super::output::printable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whose_fault_it_is() {
+        let refused = |status| {
+            let (title, detail) = (String::new(), String::new());
+            let problem = Problem {
+                title,
+                status,
+                detail,
+                rule: None,
+            };
+            Failure::Refused(problem).exit().code()
+        };
+        let codes = [400, 403, 404, 409, 413, 500, 503].map(refused);
+        assert_eq!(codes, [2, 4, 1, 1, 2, 1, 3]);
+        let denied = Failure::SocketDenied("/run/garth/admin.sock".into());
+        assert_eq!(denied.exit().code(), 4);
+        let pipe = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(pipe.exit().code(), 0);
+    }
 }

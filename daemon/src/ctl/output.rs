@@ -66,12 +66,14 @@ impl Output {
         rows: impl IntoIterator<Item = Vec<String>>,
     ) -> Result<(), Failure> {
         let mut table = Table::new();
-        if self.terminal {
-            table
-                .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-                .set_content_arrangement(ContentArrangement::Dynamic);
+        let framed = self.terminal && !header.is_empty();
+        table.load_preset(if framed {
+            presets::UTF8_BORDERS_ONLY
         } else {
-            table.load_preset(presets::NOTHING);
+            presets::NOTHING
+        });
+        if self.terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
         }
         if !header.is_empty() {
             table.set_header(header);
@@ -80,6 +82,12 @@ impl Output {
             table.add_row(row.iter().map(|cell| printable(cell)));
         }
         for line in table.lines() {
+            // The padding of the first column is for frames.
+            let line = if framed {
+                &line
+            } else {
+                line.strip_prefix(' ').unwrap_or(&line)
+            };
             writeln!(self.stdout, "{}", line.trim_end())?;
         }
         Ok(())

@@ -1,1 +1,51 @@
+//! The command line itself.
 
+use clap::CommandFactory;
+
+use super::args::Cli;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+/// Every verb, with the nouns before it.
+fn verbs(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
+    let own = format!("{path} {}", command.get_name());
+    let below: Vec<_> = command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help")
+        .flat_map(|below| verbs(below, &own))
+        .collect();
+    if below.is_empty() {
+        vec![(own, command.clone())]
+    } else {
+        below
+    }
+}
+
+#[test]
+fn every_verb_has_an_example_that_parses() {
+    for (path, verb) in verbs(&Cli::command(), "") {
+        let help = verb
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let examples: Vec<_> = help
+            .lines()
+            .filter_map(|line| line.split_once("garthctl ").map(|(_, rest)| rest))
+            .collect();
+        assert!(!examples.is_empty(), "{path} has no example");
+        for example in examples {
+            let example = example.split(['|', '>']).next().unwrap();
+            let words = example
+                .replace("\"bank holiday\"", "x")
+                .replace("\"invoice 4711\"", "x");
+            let words = words.replace("\"router sends spam\"", "x");
+            let words = std::iter::once("garthctl").chain(words.split_whitespace());
+            Cli::command()
+                .try_get_matches_from(words)
+                .unwrap_or_else(|error| panic!("{path}: {example}: {error}"));
+        }
+    }
+}

@@ -177,7 +177,7 @@ fn tell(line: &ProgressLine, output: &mut Output, progress: &ProgressBar) -> Res
             let rule = rule
                 .as_ref()
                 .map_or(String::new(), |rule| format!("{rule}: "));
-            progress.suspend(|| warn(format!("line {number}: {rule}{error}")));
+            progress.suspend(|| warn(&format!("line {number}: {rule}{error}")));
         }
         ProgressLine::Progress { done, of } => {
             progress.set_message(format!("{done} done"));

@@ -12,6 +12,8 @@ mod split;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use garth_store::record::Subscription;
 use garth_store::write::NewSubscription;
@@ -227,13 +229,22 @@ pub fn instant(
     of_date(date).map_err(|error| error.to_string())
 }
 
-/// A new id, ordered by time.
+/// A new id, ordered by time, and within a millisecond by when it was asked for.
 #[must_use]
 pub fn new_id(now: Timestamp) -> SubscriptionId {
+    /// How much of an id counts; 32 bits are left to chance.
+    const COUNTER_BITS: u8 = 42;
+    static COUNTER: OnceLock<AtomicU64> = OnceLock::new();
+    // It starts anywhere, so that two edges do not count alike.
+    let counter = COUNTER.get_or_init(|| {
+        let (_, random) = Uuid::new_v4().as_u64_pair();
+        AtomicU64::new(random >> COUNTER_BITS)
+    });
+    let count = counter.fetch_add(1, Ordering::Relaxed);
     let millis = u64::try_from(now.unix_millis()).expect("instants start at 1970");
-    let seconds = millis / 1_000;
     let nanos = u32::try_from(millis % 1_000 * 1_000_000).expect("below a second");
-    let at = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+    let at =
+        uuid::Timestamp::from_unix_time(millis / 1_000, nanos, u128::from(count), COUNTER_BITS);
     SubscriptionId(Uuid::new_v7(at))
 }
 
@@ -366,11 +377,11 @@ fn text<T: ToString>(value: Option<T>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
-fn wrong(key: &'static str, value: &str, why: impl ToString) -> LineError {
+fn wrong(key: &'static str, value: &str, why: impl std::fmt::Display) -> LineError {
     LineError::Value {
         key,
         value: value.chars().take(SHOWN_MAX).collect(),
-        why: why.to_string(),
+        why: format!("{why}"),
     }
 }
 

@@ -1,0 +1,209 @@
+//! A daemon's admin side in a folder of its own, and `garthctl` run against it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use garth_daemon::admin::{
+    Admin, Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, bind, serve,
+};
+use garth_daemon::config::Roles;
+use garth_store::record::Session;
+use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_subscription::Timestamp;
+use garth_subscription::facts::SubscriptionId;
+use garth_subscription::money::Currency;
+use garth_subscription::policy::Policy;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// The time in all these tests.
+pub(crate) const NOW: &str = "2026-11-21T12:00:00Z";
+
+/// The plan file of the design.
+pub(crate) const PLANS: &str = r#"
+[[plan]]
+id = "home-100"
+name = "Home 100"
+kind = "internet"
+down_kbps = 100_000
+up_kbps = 20_000
+prices = [ { months = 1, amount = "29.90" }, { months = 3, amount = "85.00" }, { months = 12, amount = "299.00" } ]
+change_to = ["home-500"]
+
+[[plan]]
+id = "home-500"
+name = "Home 500"
+kind = "internet"
+down_kbps = 500_000
+up_kbps = 100_000
+prices = [ { months = 1, amount = "49.90" } ]
+"#;
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        NOW.parse().unwrap()
+    }
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn changed(&self, _: &[SubscriptionId]) {}
+    fn failed(&self, error: &str) {
+        panic!("{error}");
+    }
+}
+
+struct TestNetwork;
+
+impl Network for TestNetwork {
+    fn garden_status(&self) -> Answer<'_, GardenStatus> {
+        Box::pin(async {
+            GardenStatus {
+                backend: "nftables".to_owned(),
+                intact: true,
+                walled_ipv4: 7,
+                ..GardenStatus::default()
+            }
+        })
+    }
+
+    fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
+        Box::pin(async { DisconnectAnswer::Acknowledged })
+    }
+
+    fn daemon_status(&self) -> DaemonStatus {
+        DaemonStatus {
+            uptime_seconds: 5,
+            public_url: Some("https://portal.example.net".to_owned()),
+            gateway: "sandbox".to_owned(),
+            counters: [("radius_accept_full".to_owned(), 3)].into(),
+        }
+    }
+}
+
+/// A served store; stopped when dropped.
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl World {
+    /// An empty store.
+    pub(crate) fn empty() -> Self {
+        let folder = TempDir::new().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+        let path = folder.path().to_owned();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let options = Options {
+                policy: Policy::new("Europe/Vienna".parse().unwrap()),
+                currency: Currency::EUR,
+                clock: Arc::new(StandingClock),
+                observer: Arc::new(Nobody),
+                cache_bytes: 16 << 20,
+                limits: Limits::default(),
+            };
+            let store = Store::open(&path.join("garth.redb"), options).unwrap();
+            let tz = "Europe/Vienna".parse().unwrap();
+            let admin = Admin::new(store, Arc::new(TestNetwork), tz, Roles::default());
+            runtime.block_on(async {
+                let listener = bind(&path.join("admin.sock")).unwrap();
+                ready.send(()).unwrap();
+                serve(admin, listener, async {
+                    stopped.await.unwrap();
+                })
+                .await;
+            });
+        });
+        is_ready.recv().unwrap();
+        Self {
+            folder,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    /// A store with the plans of the design.
+    pub(crate) fn new() -> Self {
+        let world = Self::empty();
+        let plans = world.file("plans.toml", PLANS);
+        world.ok(&["plan", "apply", plans.to_str().unwrap()]);
+        world
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Imports JSON Lines from standard input.
+    pub(crate) fn import(&self, lines: &str) -> Output {
+        self.run(&["subscription", "import", "-"], lines)
+    }
+
+    /// Runs `garthctl` with something on its standard input.
+    pub(crate) fn run(&self, arguments: &[&str], stdin: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_garthctl"))
+            .env("GARTH_SOCKET", self.folder.path().join("admin.sock"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A run that needs no input may be over already.
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a run prints that must go well.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments, "");
+        assert!(ran.status.success(), "{arguments:?}: {}", stderr(&ran));
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    /// What a run with `--json` prints that must go well.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<_> = std::iter::once("--json")
+            .chain(arguments.iter().copied())
+            .collect();
+        serde_json::from_str(&self.ok(&arguments)).unwrap()
+    }
+
+    /// Exit code and standard error of a run that must not go well.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let ran = self.run(arguments, "");
+        assert!(!ran.status.success(), "{arguments:?} went well");
+        (ran.status.code().unwrap(), stderr(&ran))
+    }
+}
+
+pub(crate) fn stderr(ran: &Output) -> String {
+    String::from_utf8_lossy(&ran.stderr).into_owned()
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended already is what is wanted.
+            stop.send(()).ok();
+        }
+        if let Some(server) = self.server.take() {
+            drop(server.join());
+        }
+    }
+}
