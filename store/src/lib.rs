@@ -15,6 +15,7 @@ pub mod index;
 pub mod record;
 pub mod write;
 
+mod audit;
 mod chain;
 mod disk;
 mod fault;

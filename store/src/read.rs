@@ -41,7 +41,7 @@ pub struct Verified {
 type Journal = ReadOnlyTable<u64, &'static [u8]>;
 
 impl Store {
-    fn snapshot(&self) -> Result<ReadTransaction, Fault> {
+    pub(crate) fn snapshot(&self) -> Result<ReadTransaction, Fault> {
         Ok(self.shared().db.begin_read()?)
     }
 

@@ -118,12 +118,16 @@ fn a_name_in_use_is_refused_and_the_rest_of_the_import_is_kept() {
             subscriber: new(1, None).subscriber,
             ..new(3, None)
         },
-        // Its MAC address is free, as the subscription before it was refused.
         new(4, None),
         new(4, None),
         NewSubscription {
             subscriber: garth_subscription::subscriber::Subscriber::default(),
             ..new(5, None)
+        },
+        // The name is free on the disk and taken two lines before.
+        NewSubscription {
+            subscriber: new(4, None).subscriber,
+            ..new(6, None)
         },
     ];
     let answers = wait(world.store.import(batch, operator())).unwrap();
@@ -138,6 +142,10 @@ fn a_name_in_use_is_refused_and_the_rest_of_the_import_is_kept() {
         Err(WriteError::Refused(Refusal::Exists))
     ));
     assert!(matches!(answers[4], Err(WriteError::NoIdentity)));
+    assert!(matches!(
+        &answers[5],
+        Err(WriteError::IdentityTaken { kind: "username", value }) if value == "user4"
+    ));
     assert_eq!(world.store.index().len(), 3);
     world.check();
 }

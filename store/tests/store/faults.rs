@@ -197,11 +197,25 @@ fn fail_at(created: &Disk, operation: u64, left: Left, states: &[State]) {
     assert_eq!(run.state(), states[STEPS], "{context}");
 }
 
+/// Loses power with nothing under way: all that was answered is there.
+fn lose_power_after(created: &Disk, answered: usize, left: Left, state: &State) {
+    let disk = created.copy(None);
+    let run = Run::open(&disk).unwrap();
+    for step in 1..=answered {
+        run.step(step).unwrap();
+    }
+    let found = Run::open(&disk.after_power_loss(left)).unwrap().state();
+    assert_eq!(found, *state, "left {left:?}, {answered} steps answered");
+}
+
 fn fail_everywhere(left: Left) {
     // How a file comes to be is another matter: see `opening`.
     let created = Disk::default();
     drop(Run::open(&created).unwrap());
     let (states, operations) = reference(&created);
+    for (answered, state) in states.iter().enumerate() {
+        lose_power_after(&created, answered, left, state);
+    }
     for operation in 1..=operations {
         fail_at(&created, operation, left, &states);
     }

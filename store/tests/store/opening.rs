@@ -111,6 +111,24 @@ fn a_file_in_another_currency_is_refused() {
 
 const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
 
+#[test]
+fn a_journal_without_its_last_entry_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    wait(store.apply_plans(vec![plan("home-100", 100_000)], operator())).unwrap();
+    wait(store.add(new(1, None), operator(), None)).unwrap();
+    drop(store);
+    let db = redb::Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(JOURNAL).unwrap().remove(1).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let opened = Store::open(&path, options(&clock, &recorder));
+    assert!(matches!(opened, Err(OpenError::Fault(_))));
+}
+
 /// What verification says of a journal of five entries after `tamper`.
 fn verified_after(tamper: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>)) -> VerifyError {
     let folder = tempfile::tempdir().unwrap();

@@ -168,6 +168,7 @@ impl World {
 
 pub(crate) fn check(store: &Store) {
     store.verify_journal(&mut |_, _| {}).unwrap();
+    assert_eq!(store.audit().unwrap(), [""; 0]);
     assert_eq!(store.index().content(), store.content_on_disk().unwrap());
 }
 
