@@ -140,6 +140,8 @@ pub enum Request {
         months: Months,
         /// The language of that page.
         language: Language,
+        /// What is bought, in that language, for that page.
+        description: Label,
     },
     /// These months, from the credit on the account.
     PayFromBalance {

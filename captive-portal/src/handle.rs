@@ -13,6 +13,7 @@ use garth_subscription::calendar::{CivilDate, Months};
 use garth_subscription::command::PauseEnd;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::Language;
+use garth_subscription::text::Label;
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Timestamp};
 use http::{HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
@@ -412,12 +413,23 @@ impl<'a> Visit<'a> {
         };
         let months = offer.months;
         let request = if offer.total.is_positive() {
-            let language = self.texts.language;
-            Request::StartCheckout { months, language }
+            Request::StartCheckout {
+                months,
+                language: self.texts.language,
+                description: self.description(view, months),
+            }
         } else {
             Request::PayFromBalance { months }
         };
         self.perform(id, request).await
+    }
+
+    /// What the payer reads at the gateway; the plan's name alone where an operator's text does not fit there.
+    fn description(&self, view: &View, months: Months) -> Label {
+        let months = self.texts.count("months", u64::from(months.get()));
+        let values = [("plan", view.plan_name.as_str()), ("months", &months)];
+        let text = self.texts.with("checkout-description", &values);
+        text.parse().unwrap_or_else(|_| view.plan_name.clone())
     }
 
     async fn pause(&self, id: SubscriptionId, view: &View, form: &Form) -> Reply {

@@ -573,7 +573,11 @@ async fn months_are_paid_on_the_gateways_page() {
     let language = Language::English;
     assert_eq!(
         world.performed(),
-        [Request::StartCheckout { months, language }]
+        [Request::StartCheckout {
+            months,
+            language,
+            description: "Home 100, 3 months".parse().unwrap(),
+        }]
     );
 }
 

@@ -23,9 +23,7 @@ use garth_subscription::quote::{self, Quote};
 use garth_subscription::subscriber::Language;
 use garth_subscription::text::Label;
 use garth_subscription::time::Span;
-use garth_subscription::{
-    Access, Actor, Facts, Order, Refusal, Role, Standing, Timestamp, standing,
-};
+use garth_subscription::{Access, Actor, Facts, Order, Role, Standing, Timestamp, standing};
 use subtle::ConstantTimeEq;
 
 use crate::cashier::{self, Cashier, CashierError, Offer};
@@ -165,9 +163,11 @@ impl FrontDesk {
         request: Request,
     ) -> Result<Performed, Problem> {
         match request {
-            Request::StartCheckout { months, language } => {
-                self.start_checkout(id, months, language).await
-            }
+            Request::StartCheckout {
+                months,
+                language,
+                description,
+            } => self.start_checkout(id, months, language, description).await,
             Request::PayFromBalance { months } => self.pay_from_balance(id, months).await,
             Request::EndPause => self.command(id, Command::EndPause).await,
             Request::Pause { end } => self.pause(id, end).await,
@@ -179,6 +179,7 @@ impl FrontDesk {
         id: SubscriptionId,
         months: Months,
         language: Language,
+        description: Label,
     ) -> Result<Performed, Problem> {
         let facts = self.subscription(id).await.ok_or(Problem::Busy)?.facts;
         let rules = self.store.rules();
@@ -190,15 +191,11 @@ impl FrontDesk {
         if !offer.total.is_positive() {
             return self.pay_from_balance(id, months).await;
         }
-        let plan = rules
-            .catalogue
-            .get(&facts.plan)
-            .ok_or_else(|| Problem::Refused(Refusal::UnknownPlan(facts.plan.clone())))?;
         let offer = Offer {
             subscription: id,
             months,
             total: offer.total,
-            description: description(&plan.name, months),
+            description,
             language,
         };
         let public_url = self.public_url.clone();
@@ -268,13 +265,6 @@ impl FrontDesk {
             Err(error) => Err(problem_of(CashierError::Write(error))),
         }
     }
-}
-
-/// What the payer reads at the gateway: the plan and how many months of it.
-fn description(plan: &Label, months: Months) -> Label {
-    format!("{plan} × {months}")
-        .parse()
-        .unwrap_or_else(|_| plan.clone())
 }
 
 /// Where the browser goes after the gateway: paid, or turned back.

@@ -12,6 +12,7 @@ month-9 = September
 month-10 = Oktober
 month-11 = November
 month-12 = Dezember
+checkout-description = { $plan }, { $months }
 months = { $count ->
     [one] { $count } Monat
    *[other] { $count } Monate

@@ -12,6 +12,7 @@ month-9 = September
 month-10 = October
 month-11 = November
 month-12 = December
+checkout-description = { $plan }, { $months }
 months = { $count ->
     [one] { $count } month
    *[other] { $count } months
