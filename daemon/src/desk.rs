@@ -33,6 +33,8 @@ use crate::enforcer::Released;
 const HISTORY_MAX: usize = 50;
 /// Checkouts a page may refer to: the newest ones.
 const CHECKOUTS_MAX: usize = 16;
+/// How long a page waits for the release that follows a payment; later it thanks without the proof.
+const RELEASE_SHOWN_WITHIN: Span = Span::from_seconds(5);
 
 /// What the portal asks.
 pub(crate) struct FrontDesk {
@@ -142,9 +144,15 @@ impl FrontDesk {
         let state = match &checkout.state {
             record::CheckoutState::Open => CheckoutState::Open,
             record::CheckoutState::Expired => CheckoutState::Expired,
-            record::CheckoutState::Paid { confirmed_at, .. } => CheckoutState::Paid {
-                released_after_ms: self.released_after_ms(id, *confirmed_at),
-            },
+            record::CheckoutState::Paid { confirmed_at, .. } => {
+                match self.released_after_ms(id, *confirmed_at) {
+                    // A page loaded between the commit and the release would otherwise be the last one.
+                    None if self.store.now().since(*confirmed_at) < RELEASE_SHOWN_WITHIN => {
+                        CheckoutState::Open
+                    }
+                    released_after_ms => CheckoutState::Paid { released_after_ms },
+                }
+            }
         };
         Checkout {
             id: cashier::reference(checkout.id),
