@@ -702,7 +702,7 @@ async fn the_page_waits_for_the_release_and_then_proves_it() {
     }
     world.set(1, Standing::Active);
     let done = world.get(ALICE, "/returned/co_online").await.body;
-    assert!(done.contains("Online again after 0.4 s"), "{done}");
+    assert!(done.contains("Online again after 350 ms"), "{done}");
     assert!(done.contains("31 January 2027") && !done.contains("http-equiv=\"refresh\""));
 }
 
