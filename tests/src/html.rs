@@ -108,6 +108,11 @@ pub fn text(page: &str) -> String {
     words
 }
 
+/// The words of the page's main part, without its header.
+pub fn main_text(page: &str) -> String {
+    text(page.split_once("<main").map_or(page, |(_, main)| main))
+}
+
 /// Each tag and the text up to the next one.
 fn tags(page: &str) -> impl Iterator<Item = (Tag<'_>, &str)> {
     page.split('<').skip(1).filter_map(|piece| {

@@ -355,7 +355,8 @@ impl<'lab> Story<'lab> {
             );
         }
         let size = format!("{} octets of {}", page.body.len(), page.url);
-        Ok((page, vec![size, shortened(&text)]))
+        let says = shortened(&html::main_text(&page.body));
+        Ok((page, vec![size, says]))
     }
 
     fn chooses(&self, shop: &Answer) -> Done<Answer> {
@@ -431,7 +432,7 @@ impl<'lab> Story<'lab> {
             let text = html::text(&page.body);
             text.to_lowercase()
                 .contains("online again after")
-                .then_some(text)
+                .then(|| html::main_text(&page.body))
         })?;
         Ok(((), vec![shortened(&text)]))
     }
@@ -544,7 +545,7 @@ fn word(value: &serde_json::Value) -> String {
 
 /// The beginning of a page's text.
 fn shortened(text: &str) -> String {
-    const SHOWN: usize = 300;
+    const SHOWN: usize = 160;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text.to_owned(),

@@ -2,7 +2,9 @@
 //!
 //! Ends with 0 when every step came back right. On a terminal it then leaves the lab up until Ctrl-C.
 
+use std::env;
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +62,7 @@ fn play() -> Result<()> {
         "Portal: ip netns exec {} curl -k {}\nAdmin:  {} --socket {} status\n",
         network.home.name(),
         portal_url(),
-        garth_tests::garthd::program("garthctl")?.display(),
+        near(&garth_tests::garthd::program("garthctl")?).display(),
         lab.files.admin_socket().display(),
     ))?;
     if io::stdout().is_terminal() && io::stdin().is_terminal() {
@@ -68,6 +70,14 @@ fn play() -> Result<()> {
         ended.wait();
     }
     Ok(())
+}
+
+/// The path as one would type it here.
+fn near(path: &Path) -> &Path {
+    env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
 }
 
 fn say_step(number: u32, step: &Step) -> Result<()> {
