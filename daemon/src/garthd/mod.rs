@@ -13,6 +13,7 @@ mod resolver;
 mod settings;
 pub(crate) mod stop;
 mod timer;
+mod tls;
 mod watchdog;
 
 use std::path::{Path, PathBuf};
