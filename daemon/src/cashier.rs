@@ -263,7 +263,9 @@ impl Cashier {
             actor,
         };
         let committed = self.store.capture(request).await?;
-        if !committed.repeated {
+        if committed.repeated {
+            tracing::debug!(payment = %captured.payment, "a payment is told again; it is booked already");
+        } else {
             tracing::info!(
                 checkout = %checkout.0,
                 payment = %captured.payment,
