@@ -197,6 +197,7 @@ impl Garthd {
             .arg("--config")
             .arg(files.config())
             .env("NOTIFY_SOCKET", &socket)
+            .env("GARTH_LOG", "info,garth_daemon=debug")
             .env("RUST_BACKTRACE", "1")
             .stdout(log.try_clone().context("a log")?)
             .stderr(log);
