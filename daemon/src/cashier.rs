@@ -200,7 +200,7 @@ impl Cashier {
             return Ok(());
         };
         let store = self.store.clone();
-        let open = tokio::task::spawn_blocking(move || store.open_checkouts(POLLED_MAX))
+        let open = tokio::task::spawn_blocking(move || store.open_checkouts(None, POLLED_MAX))
             .await
             .expect("reading checkouts does not panic")?;
         for checkout in open {
