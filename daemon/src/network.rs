@@ -5,28 +5,41 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use garth_captive_portal::dns;
 use garth_radius::UnixSeconds;
 use garth_radius::dynamic::ErrorCause;
 use garth_radius::nas::Nas;
 use garth_radius::server::{Counters, DropReason, Outcome, RejectReason, Settings};
 use garth_store::Store;
 use garth_store::record::Session;
+use garth_subscription::facts::SubscriptionId;
 
-use crate::admin::{Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network};
+use crate::admin::{
+    Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
+};
 use crate::clock;
 use crate::config::{Config, Gateway};
 use crate::dynamic_authorization::{Client, DisconnectError, Disconnected};
-use crate::enforcer::Wake;
+use crate::enforcer::{self, Wake};
+use crate::garthd::resolver::GardenDns;
 
 /// Acct-Terminate-Cause "Admin Reset" (RFC 2866 section 5.10): what a session closed by us is given.
 const ADMIN_RESET: u32 = 6;
+
+/// What counts while it works.
+pub(crate) struct Meters {
+    /// One for each RADIUS worker.
+    pub(crate) radius: Vec<Arc<Counters>>,
+    /// The garden's resolver, if there is one.
+    pub(crate) dns: Option<Arc<GardenDns>>,
+}
 
 /// The network side of the admin API.
 pub(crate) struct RouterNetwork {
     store: Store,
     wake: Arc<Wake>,
     settings: Arc<ArcSwap<Settings>>,
-    counters: Vec<Arc<Counters>>,
+    meters: Meters,
     client: Client,
     started_at: Instant,
     public_url: Option<String>,
@@ -39,15 +52,14 @@ impl RouterNetwork {
         store: Store,
         wake: Arc<Wake>,
         settings: Arc<ArcSwap<Settings>>,
-        counters: Vec<Arc<Counters>>,
-        client: Client,
+        meters: Meters,
     ) -> Self {
         Self {
             store,
             wake,
             settings,
-            counters,
-            client,
+            meters,
+            client: Client::new(),
             started_at: clock::monotonic(),
             public_url: config
                 .portal
@@ -106,56 +118,45 @@ impl RouterNetwork {
             },
         }
     }
+}
 
+impl Meters {
+    /// Every counter under its name, summed over the workers.
     fn counted(&self) -> BTreeMap<String, u64> {
-        let sum = |count: &dyn Fn(&Counters) -> u64| {
-            self.counters
-                .iter()
-                .map(|counters| count(counters))
-                .sum::<u64>()
-        };
-        let accepted = [
+        let mut counted = BTreeMap::new();
+        for outcome in [
             Outcome::AcceptFull,
             Outcome::AcceptGarden,
             Outcome::AcceptUnknown,
             Outcome::Duplicate,
             Outcome::StatusServer,
-        ]
-        .into_iter()
-        .map(|outcome| {
-            (
-                format!("radius_{}", outcome.as_str()),
-                sum(&|counters| counters.answered(outcome)),
-            )
-        });
-        let rejected = RejectReason::ALL.iter().map(|reason| {
+        ] {
+            let name = format!("radius_{}", outcome.as_str());
+            counted.insert(name, self.sum(|worker| worker.answered(outcome)));
+        }
+        for reason in RejectReason::ALL {
+            let name = format!("radius_reject_{}", reason.as_str());
             let outcome = Outcome::Reject(*reason);
-            (
-                format!("radius_reject_{}", reason.as_str()),
-                sum(&|counters| counters.answered(outcome)),
-            )
-        });
-        let dropped = DropReason::ALL.iter().map(|reason| {
-            (
-                format!("radius_drop_{}", reason.as_str()),
-                sum(&|counters| counters.dropped(*reason)),
-            )
-        });
-        let kept = [
-            (
-                "radius_accounting_committed".to_owned(),
-                sum(&Counters::committed),
-            ),
-            (
-                "radius_accounting_abandoned".to_owned(),
-                sum(&Counters::abandoned),
-            ),
-        ];
-        accepted
-            .chain(rejected)
-            .chain(dropped)
-            .chain(kept)
-            .collect()
+            counted.insert(name, self.sum(|worker| worker.answered(outcome)));
+        }
+        for reason in DropReason::ALL {
+            let name = format!("radius_drop_{}", reason.as_str());
+            counted.insert(name, self.sum(|worker| worker.dropped(*reason)));
+        }
+        let committed = self.sum(Counters::committed);
+        counted.insert("radius_accounting_committed".to_owned(), committed);
+        let abandoned = self.sum(Counters::abandoned);
+        counted.insert("radius_accounting_abandoned".to_owned(), abandoned);
+        if let Some(dns) = &self.dns {
+            let counts = dns::Outcome::ALL
+                .map(|outcome| (format!("dns_{}", outcome.label()), dns.count(outcome)));
+            counted.extend(counts);
+        }
+        counted
+    }
+
+    fn sum(&self, count: impl Fn(&Counters) -> u64) -> u64 {
+        self.radius.iter().map(|worker| count(worker)).sum()
     }
 }
 
@@ -176,10 +177,18 @@ impl Network for RouterNetwork {
                 walled_ipv6: count(status.walled_ipv6),
                 missing: count(status.drift.missing),
                 surplus: count(status.drift.surplus),
+                conflicts: count(status.conflicts),
                 paid_but_blocked: count(status.paid_but_blocked),
                 restored: status.repairs,
                 error: status.error,
             }
+        })
+    }
+
+    fn walls(&self, id: SubscriptionId) -> Answer<'_, Vec<WallBody>> {
+        Box::pin(async move {
+            let walls = self.wake.walls(id).await.unwrap_or_default();
+            walls.into_iter().map(wall_body).collect()
         })
     }
 
@@ -192,7 +201,24 @@ impl Network for RouterNetwork {
             uptime_seconds: clock::monotonic().duration_since(self.started_at).as_secs(),
             public_url: self.public_url.clone(),
             gateway: self.gateway.into(),
-            counters: self.counted(),
+            alarms: clock::fault(clock::wall(), self.store.status().clock_behind)
+                .map(|fault| fault.to_string())
+                .into_iter()
+                .collect(),
+            counters: self.meters.counted(),
         }
+    }
+}
+
+fn wall_body(wall: enforcer::Wall) -> WallBody {
+    WallBody {
+        prefix: wall.prefix.to_string(),
+        wanted: wall.wanted,
+        actual: match wall.actual {
+            enforcer::WallState::Up => WallState::Up,
+            enforcer::WallState::Down => WallState::Down,
+            enforcer::WallState::Unknown => WallState::Unknown,
+            enforcer::WallState::Elsewhere => WallState::Elsewhere,
+        },
     }
 }

@@ -6,32 +6,15 @@ use garth_subscription::plan::{Catalogue, Plan};
 use garth_subscription::text::PlanId;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use serde::Serialize;
 
 use super::Admin;
 use super::body::{self, Body};
-use super::network::DaemonStatus;
 use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
 use super::subscriptions::Change;
-use super::wire::{PlanBody, PlansAppliedBody};
+use super::wire::{PlanBody, PlansAppliedBody, StatusBody};
 use crate::import::PlanFile;
-
-/// `/v1/status`.
-#[derive(Serialize)]
-struct StatusBody {
-    version: &'static str,
-    now: String,
-    time_zone: &'static str,
-    currency: String,
-    subscriptions: u64,
-    live_sessions: u64,
-    plans: u64,
-    store: BTreeMap<&'static str, u64>,
-    #[serde(flatten)]
-    daemon: DaemonStatus,
-}
 
 fn count(items: usize) -> u64 {
     u64::try_from(items).unwrap_or(u64::MAX)
@@ -42,16 +25,23 @@ impl Admin {
         let status = self.store.status();
         let rules = self.store.rules();
         let index = self.store.index();
+        let garden = self.network.garden_status().await;
+        let mut daemon = self.network.daemon_status();
+        let faults = garden.faults().into_iter();
+        daemon
+            .alarms
+            .extend(faults.map(|fault| format!("garden: {fault}")));
         Ok(body::ok(&StatusBody {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             now: self.store.now().to_string(),
-            time_zone: self.tz.name(),
+            time_zone: self.tz.name().to_owned(),
             currency: rules.catalogue.currency().to_string(),
             subscriptions: count(index.len()),
             live_sessions: count(index.live_sessions()),
             plans: count(rules.catalogue.len()),
             store: store_numbers(&status),
-            daemon: self.network.daemon_status(),
+            garden,
+            daemon,
         }))
     }
 
@@ -119,8 +109,8 @@ fn difference(is: &Catalogue, wanted: &Catalogue) -> PlansAppliedBody {
     answer
 }
 
-fn store_numbers(status: &garth_store::StoreStatus) -> BTreeMap<&'static str, u64> {
-    BTreeMap::from([
+fn store_numbers(status: &garth_store::StoreStatus) -> BTreeMap<String, u64> {
+    [
         ("commands_waiting", count(status.commands_waiting)),
         ("bulk_waiting", count(status.bulk_waiting)),
         ("refused_busy", status.refused_busy),
@@ -137,5 +127,7 @@ fn store_numbers(status: &garth_store::StoreStatus) -> BTreeMap<&'static str, u6
             status.clock_behind.millis().unsigned_abs(),
         ),
         ("journal_sequence", status.journal_sequence),
-    ])
+    ]
+    .map(|(name, number)| (name.to_owned(), number))
+    .into()
 }

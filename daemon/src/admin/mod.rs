@@ -32,9 +32,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use garth_store::Store;
 
-pub use network::{Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network};
+pub use network::{
+    Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
+};
 pub use problem::Problem;
 pub use role::AdminRole;
+pub(crate) use routes::TIME_ZONE;
 pub use serve::{CONNECTIONS_MAX, CONNECTIONS_PER_USER_MAX, bind, serve};
 
 use crate::config::Roles;

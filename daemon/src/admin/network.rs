@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use garth_store::record::Session;
+use garth_subscription::facts::SubscriptionId;
 use serde::{Deserialize, Serialize};
 
 /// A future that a trait object can return.
@@ -15,11 +16,39 @@ pub trait Network: Send + Sync + 'static {
     /// How the garden on this router is, measured now.
     fn garden_status(&self) -> Answer<'_, GardenStatus>;
 
+    /// How the wall is at each address where `id` is, measured now.
+    fn walls(&self, id: SubscriptionId) -> Answer<'_, Vec<WallBody>>;
+
     /// Asks the session's NAS to end it (RFC 5176), and waits for the answer.
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer>;
 
     /// What else belongs into `/v1/status`; must not block.
     fn daemon_status(&self) -> DaemonStatus;
+}
+
+/// The wall at one address or prefix.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WallBody {
+    /// Where.
+    pub prefix: String,
+    /// Whether it should be up: nobody there is entitled to the Internet.
+    pub wanted: bool,
+    /// Whether it is.
+    pub actual: WallState,
+}
+
+/// Whether the kernel walls an address.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WallState {
+    /// Packets stay in the garden.
+    Up,
+    /// Packets pass.
+    Down,
+    /// The kernel could not be read.
+    Unknown,
+    /// This router enforces nothing; a remote NAS may.
+    Elsewhere,
 }
 
 /// The garden, wanted and actual.
@@ -37,12 +66,52 @@ pub struct GardenStatus {
     pub missing: u64,
     /// Prefixes that are walled and should not be.
     pub surplus: u64,
+    /// Prefixes that more than one subscription holds: a stale session, or an address given twice.
+    /// Nobody is walled there while one of them has paid.
+    #[serde(default)]
+    pub conflicts: u64,
     /// Addresses of subscribers with full access that are walled: must be 0.
     pub paid_but_blocked: u64,
     /// How often the ruleset had to be restored since the start.
     pub restored: u64,
     /// The last failure, for people.
     pub error: Option<String>,
+}
+
+impl GardenStatus {
+    /// What is wrong, the worst first; empty where the kernel holds what is wanted.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.paid_but_blocked > 0 {
+            faults.push(format!(
+                "{} addresses of subscribers who have paid are walled",
+                self.paid_but_blocked
+            ));
+        }
+        if let Some(error) = &self.error {
+            faults.push(format!("the kernel's ruleset cannot be read: {error}"));
+        }
+        if self.backend == "none" {
+            return faults;
+        }
+        if !self.intact {
+            faults.push("the ruleset is gone or was changed by another tool".to_owned());
+        }
+        if self.missing > 0 {
+            faults.push(format!(
+                "{} addresses are open that should be walled",
+                self.missing
+            ));
+        }
+        if self.surplus > 0 {
+            faults.push(format!(
+                "{} addresses are walled that should not be",
+                self.surplus
+            ));
+        }
+        faults
+    }
 }
 
 /// What became of a Disconnect-Request.
@@ -80,6 +149,9 @@ pub struct DaemonStatus {
     pub public_url: Option<String>,
     /// The gateway in use: `sandbox`, `none`.
     pub gateway: String,
+    /// What somebody must do something about, in words; empty where all is well.
+    #[serde(default)]
+    pub alarms: Vec<String>,
     /// Counters by name, such as `radius_accept_full` or `radius_drop_malformed`.
     pub counters: BTreeMap<String, u64>,
 }

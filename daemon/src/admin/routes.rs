@@ -1,12 +1,16 @@
 //! The routes: one table that requests are matched by and the OpenAPI document is made from.
 
-use http::{Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::Admin;
 use super::body::{self, Body};
 use super::problem::Problem;
 use super::role::{AdminRole, Peer};
+
+/// The header of every answer that names the billing time zone: documents have their times in UTC,
+/// and people read them in this one.
+pub(crate) const TIME_ZONE: HeaderName = HeaderName::from_static("garth-time-zone");
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -411,7 +415,9 @@ impl Admin {
         peer: &Peer,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        self.dispatch(peer, request)
+        let time_zone = HeaderValue::from_static(self.tz.name());
+        let mut response = self
+            .dispatch(peer, request)
             .await
             .unwrap_or_else(|problem| {
                 tracing::debug!(
@@ -421,7 +427,9 @@ impl Admin {
                     "admin request refused"
                 );
                 body::refusal(&problem)
-            })
+            });
+        response.headers_mut().insert(TIME_ZONE, time_zone);
+        response
     }
 
     async fn dispatch(

@@ -429,7 +429,17 @@ impl Admin {
         let entries = self
             .read(move |store| store.history(id, None, words::ENTRIES_MAX))
             .await?;
-        let explanation = words::explain(&subscription, &entries, self.store.now(), self.tz);
+        let sessions = self
+            .read(move |store| store.sessions(Some(id), true, words::SESSIONS_MAX))
+            .await?;
+        let explanation = words::explain(&words::Known {
+            subscription: &subscription,
+            sessions: &sessions,
+            walls: self.network.walls(id).await,
+            entries: &entries,
+            now: self.store.now(),
+            tz: self.tz,
+        });
         Ok(body::ok(&explanation))
     }
 }

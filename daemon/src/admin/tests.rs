@@ -45,6 +45,16 @@ impl Network for TestNetwork {
         Box::pin(async { GardenStatus::default() })
     }
 
+    fn walls(&self, _: SubscriptionId) -> Answer<'_, Vec<WallBody>> {
+        Box::pin(async {
+            vec![WallBody {
+                prefix: "10.64.0.7".to_owned(),
+                wanted: true,
+                actual: WallState::Up,
+            }]
+        })
+    }
+
     fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
         Box::pin(async { DisconnectAnswer::Acknowledged })
     }

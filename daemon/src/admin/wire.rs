@@ -3,6 +3,8 @@
 //! Names are `snake_case`, times RFC 3339 in UTC, money `{"amount":"12.50","currency":"EUR"}`.
 //! Requests refuse unknown fields. A key whose value is unknown is there with `null`.
 
+use std::collections::BTreeMap;
+
 use garth_store::record::{ChainedEntry, Session, Subscription};
 use garth_subscription::command::Actor;
 use garth_subscription::decide::settled;
@@ -13,6 +15,34 @@ use garth_subscription::quote::{Quote, QuoteLine};
 use garth_subscription::standing::{next_boundary, standing};
 use garth_subscription::{Decision, Money, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::network::{DaemonStatus, GardenStatus};
+
+/// How the daemon is, as a whole.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct StatusBody {
+    /// Of garthd.
+    pub version: String,
+    /// Effective now.
+    pub now: String,
+    /// The billing time zone.
+    pub time_zone: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many there are.
+    pub subscriptions: u64,
+    /// How many sessions live.
+    pub live_sessions: u64,
+    /// How many plans the catalogue has.
+    pub plans: u64,
+    /// The store's numbers by name.
+    pub store: BTreeMap<String, u64>,
+    /// The garden, measured now.
+    pub garden: GardenStatus,
+    /// What the running daemon adds.
+    #[serde(flatten)]
+    pub daemon: DaemonStatus,
+}
 
 /// An amount.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -676,6 +706,12 @@ pub struct ExplainBody {
     pub access: String,
     /// Sentences, the most important first.
     pub text: Vec<String>,
+    /// Its live sessions, a few at most.
+    #[serde(default)]
+    pub sessions: Vec<SessionBody>,
+    /// The wall wherever it is.
+    #[serde(default)]
+    pub walls: Vec<super::network::WallBody>,
     /// The last journal entries, newest first.
     pub entries: Vec<EntryBody>,
 }

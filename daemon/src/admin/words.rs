@@ -1,25 +1,36 @@
-//! `explain`: why this subscriber has this access, in words (L32).
+//! `explain`: why this subscriber has this access, and whether the network agrees, in words (L32).
 
 use chrono_tz::Tz;
-use garth_store::record::{ChainedEntry, Subscription};
+use garth_store::record::{ChainedEntry, Session, Subscription};
 use garth_subscription::decide::settled;
 use garth_subscription::facts::{Facts, Phase};
 use garth_subscription::standing::standing;
 use garth_subscription::{Access, Standing, Timestamp};
 
-use super::wire::{EntryBody, ExplainBody, cause_name};
+use super::network::{WallBody, WallState};
+use super::wire::{EntryBody, ExplainBody, SessionBody, cause_name, session_id_text};
 
 /// How many of the last journal entries are shown.
 pub(crate) const ENTRIES_MAX: usize = 5;
+/// How many live sessions are told of.
+pub(crate) const SESSIONS_MAX: usize = 5;
+
+/// What there is to be explained.
+pub(crate) struct Known<'a> {
+    pub(crate) subscription: &'a Subscription,
+    /// The live ones.
+    pub(crate) sessions: &'a [Session],
+    pub(crate) walls: Vec<WallBody>,
+    /// Newest first.
+    pub(crate) entries: &'a [ChainedEntry],
+    pub(crate) now: Timestamp,
+    pub(crate) tz: Tz,
+}
 
 /// The standing, what made it, what changes it next, and the entries that led there.
-pub(crate) fn explain(
-    subscription: &Subscription,
-    entries: &[ChainedEntry],
-    now: Timestamp,
-    tz: Tz,
-) -> ExplainBody {
-    let facts = settled(&subscription.facts, now);
+pub(crate) fn explain(known: &Known<'_>) -> ExplainBody {
+    let (now, tz) = (known.now, known.tz);
+    let facts = settled(&known.subscription.facts, now);
     let is = standing(&facts.standing_facts(), now);
     let mut text = vec![access_in_words(is)];
     text.extend(cause_in_words(&facts, is, tz));
@@ -29,7 +40,9 @@ pub(crate) fn explain(
     } else if facts.balance.is_positive() {
         text.push(format!("The account has {} of credit.", facts.balance));
     }
-    if let Some(newest) = entries.first() {
+    text.extend(sessions_in_words(known.sessions, tz));
+    text.extend(walls_in_words(&known.walls, is.access()));
+    if let Some(newest) = known.entries.first() {
         text.push(last_change_in_words(newest, tz));
     }
     ExplainBody {
@@ -37,7 +50,9 @@ pub(crate) fn explain(
         standing: is.to_string(),
         access: is.access().as_str().to_owned(),
         text,
-        entries: entries.iter().map(EntryBody::from).collect(),
+        sessions: known.sessions.iter().map(SessionBody::from).collect(),
+        walls: known.walls.clone(),
+        entries: known.entries.iter().map(EntryBody::from).collect(),
     }
 }
 
@@ -150,6 +165,76 @@ fn below_in_words(facts: &Facts, is: Standing, tz: Tz) -> Vec<String> {
         words.push(format!("Underneath, paid service ends at {paid_through}."));
     }
     words
+}
+
+fn sessions_in_words(sessions: &[Session], tz: Tz) -> Vec<String> {
+    if sessions.is_empty() {
+        return vec![
+            "It has no live session: as far as the NAS told us, it is offline.".to_owned(),
+        ];
+    }
+    let one = |session: &Session| {
+        let (nas, address) = (&session.key.nas, session.framed_ipv4);
+        let mut words = format!(
+            "It is online at NAS {nas}: session {} since {}",
+            session_id_text(&session.key.acct_session_id),
+            when(session.started_at, tz)
+        );
+        let places = [
+            address.map(|address| address.to_string()),
+            session.framed_ipv6.map(|prefix| prefix.to_string()),
+            session.delegated_ipv6.map(|prefix| prefix.to_string()),
+        ];
+        let places: Vec<_> = places.into_iter().flatten().collect();
+        if !places.is_empty() {
+            words.push_str(&format!(", at {}", places.join(" and ")));
+        }
+        words.push_str(&format!(
+            "; last heard of at {}.",
+            when(session.updated_at, tz)
+        ));
+        words
+    };
+    sessions.iter().map(one).collect()
+}
+
+fn walls_in_words(walls: &[WallBody], access: Access) -> Vec<String> {
+    if walls.is_empty() {
+        return vec![
+            "No address of it is known, so no wall can be up or down for it here.".to_owned(),
+        ];
+    }
+    walls
+        .iter()
+        .map(|wall| wall_in_words(wall, access))
+        .collect()
+}
+
+fn wall_in_words(wall: &WallBody, access: Access) -> String {
+    let at = &wall.prefix;
+    match (wall.actual, wall.wanted) {
+        (WallState::Up, true) => format!("The wall is up at {at}."),
+        (WallState::Down, false) if access == Access::Full => {
+            format!("The wall is down at {at}: it reaches the Internet.")
+        }
+        (WallState::Down, false) => format!(
+            "The wall is down at {at}, because another subscription that has paid is there too."
+        ),
+        (WallState::Down, true) => format!(
+            "The wall should be up at {at} and is not; it is repaired within seconds, else see \
+             garthctl garden status."
+        ),
+        (WallState::Up, false) => format!(
+            "The wall is up at {at} and should not be; it is repaired within seconds, else see \
+             garthctl garden status."
+        ),
+        (WallState::Unknown, _) => {
+            format!("Whether the wall is up at {at} cannot be read from the kernel.")
+        }
+        (WallState::Elsewhere, _) => {
+            format!("This router walls nobody: at {at} it is up to the NAS.")
+        }
+    }
 }
 
 fn last_change_in_words(newest: &ChainedEntry, tz: Tz) -> String {

@@ -118,8 +118,6 @@ pub(super) struct Portal {
     pub(super) key_file: Option<Spanned<PathBuf>>,
     pub(super) brand: Option<Text>,
     pub(super) locales_dir: Option<PathBuf>,
-    #[serde(default)]
-    pub(super) interfaces: Vec<Text>,
 }
 
 #[derive(Deserialize)]

@@ -421,12 +421,14 @@ fn enforcement(
     };
     let backends = [("nftables", true), ("none", false)];
     let nftables = problems.choose("enforcement.backend", &raw.backend, &backends);
-    let interfaces = interfaces("enforcement.interfaces", &raw.interfaces, problems);
+    let patterns = raw.interfaces.iter();
+    let interfaces: Vec<InterfacePattern> = patterns
+        .filter_map(|text| problems.parse("enforcement.interfaces", text, INTERFACE))
+        .collect();
     if !nftables? {
         return Some(Enforcement::None);
     }
-    let interfaces = interfaces?;
-    if interfaces.is_empty() {
+    if raw.interfaces.is_empty() {
         problems.add(
             "enforcement.interfaces",
             raw.backend.span(),
@@ -438,23 +440,19 @@ fn enforcement(
     Some(Enforcement::Nftables { interfaces })
 }
 
-fn interfaces(
-    key: &str,
-    texts: &[raw::Text],
-    problems: &mut Problems,
-) -> Option<Vec<InterfacePattern>> {
-    let patterns: Vec<_> = texts
-        .iter()
-        .filter_map(|text| problems.parse(key, text, INTERFACE))
-        .collect();
-    (patterns.len() == texts.len()).then_some(patterns)
-}
-
 fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
     let http = addresses("portal.http", &raw.http, problems);
     let https = addresses("portal.https", &raw.https, problems);
     let public_url: Option<PublicUrl> = problems.parse("portal.public_url", &raw.public_url, URL);
-    let interfaces = interfaces("portal.interfaces", &raw.interfaces, problems);
+    let has_certificate = raw.certificate_file.is_some() || raw.key_file.is_some();
+    if let (Some(first), false) = (raw.https.first(), has_certificate) {
+        problems.add(
+            "portal.https",
+            first.span(),
+            "https has no certificate",
+            Some("add certificate_file and key_file, or leave https out"),
+        );
+    }
     let certificate = certificate(raw.certificate_file, raw.key_file, problems);
     let public_url = public_url?;
     if public_url.is_https() && raw.https.is_empty() {
@@ -492,7 +490,6 @@ fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
         certificate: certificate?,
         brand,
         locales_dir: raw.locales_dir,
-        interfaces: interfaces?,
     })
 }
 

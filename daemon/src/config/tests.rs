@@ -47,6 +47,8 @@ interfaces = ["ppp*", "lan0"]
 http = ["0.0.0.0:8080", "[::]:8080"]
 https = ["0.0.0.0:8443"]
 public_url = "https://portal.example.net"
+certificate_file = "/etc/garth/portal.crt"
+key_file = "/etc/garth/portal.key"
 
 [payments]
 gateway = "sandbox"                 # sandbox, stripe
@@ -92,7 +94,7 @@ fn the_configuration_of_the_design_is_taken() {
     assert!(
         config
             .portal
-            .is_some_and(|portal| portal.certificate.is_none())
+            .is_some_and(|portal| portal.certificate.is_some())
     );
 }
 
@@ -175,7 +177,7 @@ fn each_fault_is_told_with_file_line_key_value_and_what_is_allowed() {
         (
             "\"sandbox\"  ",
             "\"stripe\"  ",
-            "garthd.toml:40: payments.gateway: \"stripe\" is not known | allowed: sandbox, none",
+            "garthd.toml:42: payments.gateway: \"stripe\" is not known | allowed: sandbox, none",
         ),
         (
             "public_url = \"https://portal.example.net\"",
@@ -213,7 +215,7 @@ fn a_ledger_is_refused_in_words() {
     let text = format!("{DESIGN}\n[ledger]\nurl = \"https://ledger.example.net:7443\"\n");
     assert_eq!(
         complaints(&text),
-        ["garthd.toml:45: ledger: not in this version: leave it out for stand-alone"]
+        ["garthd.toml:47: ledger: not in this version: leave it out for stand-alone"]
     );
 }
 
@@ -269,6 +271,59 @@ fn a_nas_has_one_secret_a_name_and_a_prefix_of_its_own() {
         told[0].contains("nas.secret_file: \"pppoe-1\" has no secret"),
         "{told:?}"
     );
+}
+
+#[test]
+fn https_without_a_certificate_is_refused_before_the_start() {
+    let bare = DESIGN
+        .replace("certificate_file = \"/etc/garth/portal.crt\"\n", "")
+        .replace("key_file = \"/etc/garth/portal.key\"\n", "");
+    let told = complaints(&bare);
+    assert!(
+        told[0].contains("portal.https: https has no certificate | add certificate_file"),
+        "{told:?}"
+    );
+}
+
+/// The keys of a section of `raw.rs`: the fields of its struct.
+fn keys_of(source: &str, section: &str) -> Vec<String> {
+    let (_, body) = source
+        .split_once(&format!("pub(super) struct {section} {{"))
+        .unwrap_or_else(|| panic!("no section {section}"));
+    let (body, _) = body.split_once("\n}").unwrap();
+    body.lines()
+        .map(|line| line.trim().trim_start_matches("pub(super) "))
+        .filter_map(|line| line.split_once(": "))
+        .map(|(key, _)| key.to_owned())
+        .collect()
+}
+
+#[test]
+fn every_key_is_described_in_the_documentation() {
+    let source = include_str!("raw.rs");
+    let page = include_str!("../../../docs/configuration.md");
+    let sections = keys_of(source, "File");
+    assert!(sections.len() > 8, "{sections:?}");
+    for section in sections.iter().filter(|section| *section != "ledger") {
+        let heading = match section.as_str() {
+            "nas" => "## `[[nas]]`".to_owned(),
+            other => format!("## `[{other}]`"),
+        };
+        let (_, part) = page
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("{heading} is missing"));
+        let part = part.split("\n## ").next().unwrap();
+        let (first, rest) = section.split_at(1);
+        let keys = keys_of(source, &format!("{}{rest}", first.to_uppercase()));
+        assert!(!keys.is_empty());
+        for key in keys {
+            assert!(
+                part.contains(&format!("| `{key}` |"))
+                    || part.contains(&format!("`[admin.{key}]`")),
+                "{heading} does not describe {key}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -293,14 +293,12 @@ pub struct Portal {
     pub https: Vec<SocketAddr>,
     /// What subscribers are sent to.
     pub public_url: PublicUrl,
-    /// Certificate chain and key; self-signed if `None`.
+    /// Certificate chain and key; there if and only if `https` listens.
     pub certificate: Option<CertificateFiles>,
     /// The ISP's name on every page.
     pub brand: Box<str>,
     /// Texts that replace the built-in ones.
     pub locales_dir: Option<PathBuf>,
-    /// Interfaces on which the portal trusts source addresses; empty: those of `[enforcement]`.
-    pub interfaces: Vec<InterfacePattern>,
 }
 
 /// PEM files, read again on reload.

@@ -50,8 +50,12 @@ pub(super) enum Noun {
     #[command(subcommand)]
     Portal(Portal),
     /// Health, counts and settings of the daemon
-    #[command(after_help = "Example:\n  garthctl status")]
-    Status,
+    #[command(after_help = "Examples:\n  garthctl status\n  garthctl status --all")]
+    Status {
+        /// Also counters that are zero
+        #[arg(long)]
+        all: bool,
+    },
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  garthctl completions bash > /etc/bash_completion.d/garthctl"

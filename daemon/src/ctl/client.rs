@@ -11,10 +11,10 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::net::UnixStream;
 
 use super::failure::Failure;
+use super::zone::Zone;
 use crate::admin::Problem;
 
 /// The largest answer that is no stream, in octets: a page at its fullest.
@@ -26,11 +26,12 @@ pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// The daemon at a socket.
 pub(super) struct Client {
     socket: PathBuf,
+    zone: Zone,
 }
 
 impl Client {
-    pub(super) const fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    pub(super) const fn new(socket: PathBuf, zone: Zone) -> Self {
+        Self { socket, zone }
     }
 
     #[expect(
@@ -61,6 +62,7 @@ impl Client {
             .send_request(request)
             .await
             .map_err(|error| self.unreachable(error))?;
+        self.zone.learn(response.headers());
         if response.status().is_success() {
             return Ok(response);
         }
@@ -202,14 +204,5 @@ impl Path {
         request
             .body(body)
             .map_err(|error| Failure::Usage(error.to_string()))
-    }
-}
-
-/// A text field of a document; empty where there is none.
-pub(super) fn field(document: &Value, key: &str) -> String {
-    match document.get(key) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
     }
 }

@@ -45,7 +45,11 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// Nobody listens, or it hung up.
-    #[error("garthd does not answer at {socket}: {why}", socket = socket.display())]
+    #[error(
+        "garthd does not answer at {socket}: {why}\nIs it running (systemctl status garthd), and is \
+         this its admin.socket? --socket PATH names another",
+        socket = socket.display()
+    )]
     Unreachable {
         /// Where it was asked.
         socket: PathBuf,
@@ -53,7 +57,10 @@ pub(super) enum Failure {
         why: String,
     },
     /// The socket may not be opened.
-    #[error("may not open {path}: permission denied", path = .0.display())]
+    #[error(
+        "{path}: permission denied by the file system; every folder on the way must let you pass",
+        path = .0.display()
+    )]
     SocketDenied(PathBuf),
     /// The daemon said no.
     #[error("{}", in_words(.0))]
@@ -65,7 +72,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// Some lines of an import were not taken; each was told already.
-    #[error("{0} lines were not taken")]
+    #[error("{0} of the lines are wrong; each is named above by its number")]
     Lines(u64),
     /// A file.
     #[error("{path}: {source}", path = path.display())]

@@ -13,10 +13,12 @@ mod output;
 mod portal;
 mod run;
 mod show;
+mod status;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ use clap::Parser;
 pub use failure::Exit;
 
 use output::Output;
+use zone::Zone;
 
 /// Runs the command line of this process.
 #[must_use]
@@ -40,8 +43,9 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    let mut output = Output::new(cli.json);
-    let ended = run::run(cli, &mut output);
+    let zone = Zone::unknown();
+    let mut output = Output::new(cli.json, zone.clone());
+    let ended = run::run(cli, zone, &mut output);
     match ended.and_then(|()| output.flush()) {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {

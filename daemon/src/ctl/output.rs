@@ -6,13 +6,18 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::zone::Zone;
 
 /// Standard output, locked, for people or for programs.
 pub(super) struct Output {
     stdout: io::BufWriter<StdoutLock<'static>>,
     json: bool,
     terminal: bool,
+    zone: Zone,
 }
+
+/// How wide the keys of a group are, so that groups line up.
+const GROUP_KEY_WIDTH: usize = 36;
 
 /// The text with control characters escaped, so that no name can steer a terminal.
 pub(super) fn printable(text: &str) -> String {
@@ -28,13 +33,14 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 impl Output {
-    pub(super) fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool, zone: Zone) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         Self {
             stdout: io::BufWriter::new(stdout.lock()),
             json,
             terminal,
+            zone,
         }
     }
 
@@ -46,6 +52,11 @@ impl Output {
     /// One line for people.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         Ok(writeln!(self.stdout, "{}", printable(text.as_ref()))?)
+    }
+
+    /// In which people read times.
+    pub(super) fn zone(&self) -> Zone {
+        self.zone.clone()
     }
 
     /// Octets as they are.
@@ -100,6 +111,23 @@ impl Output {
     ) -> Result<(), Failure> {
         let rows = pairs.into_iter().filter(|(_, value)| !value.is_empty());
         self.table(&[], rows.map(|(key, value)| vec![key.to_owned(), value]))
+    }
+
+    /// Keys and values under a heading; nothing at all where there are none.
+    pub(super) fn group(
+        &mut self,
+        heading: &str,
+        pairs: Vec<(String, String)>,
+    ) -> Result<(), Failure> {
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.stdout, "\n{heading}")?;
+        for (key, value) in pairs {
+            let (key, value) = (printable(&key), printable(&value));
+            writeln!(self.stdout, "  {key:<GROUP_KEY_WIDTH$}  {value}")?;
+        }
+        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Failure> {

@@ -6,11 +6,11 @@ use clap::CommandFactory;
 use serde_json::Value;
 
 use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session};
-use super::client::{Client, Path, field};
+use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
-use super::{portal, show, subscription, transfer};
-use crate::admin::GardenStatus;
+use super::zone::Zone;
+use super::{portal, show, status, subscription, transfer};
 use crate::admin::wire::{
     DisconnectedBody, EntryBody, Page, PlanBody, PlansAppliedBody, SessionBody,
 };
@@ -22,8 +22,8 @@ const PLAN_FILE_LEN_MAX: u64 = 1 << 20;
 pub(super) const PAGE_MAX: usize = 1_000;
 
 /// Does what the command line says.
-pub(super) fn run(cli: Cli, output: &mut Output) -> Result<(), Failure> {
-    let client = Client::new(cli.socket);
+pub(super) fn run(cli: Cli, zone: Zone, output: &mut Output) -> Result<(), Failure> {
+    let client = Client::new(cli.socket, zone);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -35,9 +35,9 @@ pub(super) fn run(cli: Cli, output: &mut Output) -> Result<(), Failure> {
             runtime.block_on(journal(from, limit, &client, output))
         }
         Noun::Journal(Journal::Verify) => runtime.block_on(transfer::verify(&client, output)),
-        Noun::Garden(Garden::Status) => runtime.block_on(garden(&client, output)),
+        Noun::Garden(Garden::Status) => runtime.block_on(status::garden_status(&client, output)),
         Noun::Portal(Portal::Options) => runtime.block_on(portal::options(&client, output)),
-        Noun::Status => runtime.block_on(status(&client, output)),
+        Noun::Status { all } => runtime.block_on(status::run(all, &client, output)),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "garthctl", &mut script);
@@ -181,38 +181,4 @@ pub(super) async fn pages(
         }
     }
     Ok(items)
-}
-
-async fn garden(client: &Client, output: &mut Output) -> Result<(), Failure> {
-    let garden: GardenStatus = client.get(&Path::of(&["v1", "garden"])).await?;
-    if output.is_json() {
-        return output.json(&garden);
-    }
-    show::garden(&garden, output)
-}
-
-async fn status(client: &Client, output: &mut Output) -> Result<(), Failure> {
-    let status: Value = client.get(&Path::of(&["v1", "status"])).await?;
-    if output.is_json() {
-        return output.json(&status);
-    }
-    let keys = [
-        "version",
-        "now",
-        "uptime_seconds",
-        "subscriptions",
-        "live_sessions",
-        "plans",
-        "currency",
-        "time_zone",
-        "public_url",
-        "gateway",
-    ];
-    output.pairs(keys.map(|key| (key, field(&status, key))))?;
-    for group in ["store", "counters"] {
-        let numbers = status.get(group).and_then(Value::as_object);
-        let rows = numbers.into_iter().flatten();
-        output.pairs(rows.map(|(key, value)| (key.as_str(), value.to_string())))?;
-    }
-    Ok(())
 }

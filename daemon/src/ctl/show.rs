@@ -2,11 +2,12 @@
 
 use super::failure::Failure;
 use super::output::Output;
+use super::zone::Zone;
+use crate::admin::DisconnectAnswer;
 use crate::admin::wire::{
     ActionBody, ChangeBody, DisconnectedBody, EntryBody, ExplainBody, HoldsBody, PlanBody,
     PlansAppliedBody, SessionBody, SnapshotBody, SubscriptionBody,
 };
-use crate::admin::{DisconnectAnswer, GardenStatus};
 
 fn or_empty(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
@@ -18,7 +19,13 @@ fn label(one: &SubscriptionBody) -> String {
     or_empty(names.into_iter().flatten().next())
 }
 
-pub(super) fn subscriptions(all: &[SubscriptionBody], output: &mut Output) -> Result<(), Failure> {
+/// One page of the list; only the first one has a header.
+pub(super) fn subscriptions(
+    all: &[SubscriptionBody],
+    is_first: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let zone = output.zone();
     let header = [
         "ID",
         "NAME",
@@ -35,14 +42,16 @@ pub(super) fn subscriptions(all: &[SubscriptionBody], output: &mut Output) -> Re
             one.plan.clone(),
             one.standing.clone(),
             one.access.clone(),
-            one.paid_through.clone(),
+            zone.when(&one.paid_through),
             one.balance.to_string(),
         ]
     });
-    output.table(&header, rows)
+    let header: &[&str] = if is_first { &header } else { &[] };
+    output.table(header, rows)
 }
 
 pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Result<(), Failure> {
+    let zone = output.zone();
     let services: Vec<_> = one
         .services
         .iter()
@@ -51,9 +60,10 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
     let agenda: Vec<_> = one
         .agenda
         .iter()
-        .map(|item| format!("{} at {}", item.action, item.at))
+        .map(|item| format!("{} at {}", item.action, zone.when(&item.at)))
         .collect();
     let ended = one.ended.as_ref();
+    let time = |at: Option<&String>| at.map_or(String::new(), |at| zone.when(at));
     output.pairs([
         ("id", one.id.clone()),
         ("username", or_empty(one.username.as_ref())),
@@ -66,18 +76,18 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
         ("access", one.access.clone()),
         ("plan", one.plan.clone()),
         ("services", services.join(", ")),
-        ("start", or_empty(one.start_at.as_ref())),
-        ("paid through", one.paid_through.clone()),
-        ("grace until", or_empty(one.grace_until.as_ref())),
-        ("next change", or_empty(one.next_change.as_ref())),
+        ("start", time(one.start_at.as_ref())),
+        ("paid through", zone.when(&one.paid_through)),
+        ("grace until", time(one.grace_until.as_ref())),
+        ("next change", time(one.next_change.as_ref())),
         ("counted from", one.anchor_date.clone()),
         ("balance", one.balance.to_string()),
-        ("holds", holds(&one.holds)),
+        ("holds", holds(&one.holds, &zone)),
         ("agenda", agenda.join(", ")),
         (
             "ended",
             ended.map_or(String::new(), |ended| {
-                format!("{} by {}", ended.at, ended.by)
+                format!("{} by {}", zone.when(&ended.at), ended.by)
             }),
         ),
         ("framed ipv4", or_empty(one.framed_ipv4.as_ref())),
@@ -88,11 +98,14 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
     ])
 }
 
-fn holds(holds: &HoldsBody) -> String {
+fn holds(holds: &HoldsBody, zone: &Zone) -> String {
     let mut words = Vec::new();
     if let Some(pause) = &holds.pause {
-        let until = pause.until.as_deref().unwrap_or("open");
-        words.push(format!("paused {} .. {until}", pause.from));
+        let until = pause.until.as_ref();
+        let until = until.map_or("without an end".to_owned(), |until| {
+            format!("until {}", zone.when(until))
+        });
+        words.push(format!("paused since {} {until}", zone.when(&pause.from)));
     }
     if let Some(suspend) = &holds.suspend {
         let debt = suspend
@@ -101,26 +114,34 @@ fn holds(holds: &HoldsBody) -> String {
             .map_or(String::new(), |debt| format!(", {debt} due"));
         words.push(format!(
             "suspended ({}{debt}) since {}",
-            suspend.cause, suspend.since
+            suspend.cause,
+            zone.when(&suspend.since)
         ));
     }
     if let Some(disable) = &holds.disable {
         words.push(format!(
             "disabled ({}) since {}",
-            disable.reason, disable.since
+            disable.reason,
+            zone.when(&disable.since)
         ));
     }
     words.join("; ")
 }
 
 pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Failure> {
+    let zone = output.zone();
     let how = match (change.dry_run, change.repeated) {
-        (true, _) => "would be done; nothing was changed",
-        (false, true) => "was done before; nothing was done again",
+        (true, _) => "dry run, nothing was changed; this would be",
+        (false, true) => "was done before, nothing was done again",
         (false, false) => "done",
     };
-    output.line(format!("{} {how}: {}", change.action, change.effect))?;
-    let old = |read: fn(&SnapshotBody) -> String| {
+    let effect = match change.effect.as_str() {
+        "done" => String::new(),
+        effect => format!(" ({})", effect.replace('_', " ")),
+    };
+    let action = change.action.replace('_', "-");
+    output.line(format!("{how}: {action}{effect}"))?;
+    let old = |read: &dyn Fn(&SnapshotBody) -> String| {
         let new = read(&change.new);
         match change.old.as_ref().map(read) {
             Some(old) if old != new => format!("{old} -> {new}"),
@@ -129,11 +150,11 @@ pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Fai
     };
     output.pairs([
         ("subscription", change.subscription.clone()),
-        ("standing", old(|side| side.standing.clone())),
-        ("access", old(|side| side.access.clone())),
-        ("paid through", old(|side| side.paid_through.clone())),
-        ("plan", old(|side| side.plan.clone())),
-        ("balance", old(|side| side.balance.to_string())),
+        ("standing", old(&|side| side.standing.clone())),
+        ("access", old(&|side| side.access.clone())),
+        ("paid through", old(&|side| zone.when(&side.paid_through))),
+        ("plan", old(&|side| side.plan.clone())),
+        ("balance", old(&|side| side.balance.to_string())),
         (
             "amount",
             change
@@ -147,6 +168,7 @@ pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Fai
 }
 
 pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Failure> {
+    let zone = output.zone();
     let header = [
         "SEQ",
         "WHEN",
@@ -167,12 +189,12 @@ pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Fail
         };
         vec![
             entry.sequence.to_string(),
-            entry.performed_at.clone(),
+            zone.when(&entry.performed_at),
             entry.action.clone(),
             entry.effect.clone(),
             format!("{} ({})", entry.actor.name, entry.actor.role),
             standing,
-            entry.new.paid_through.clone(),
+            zone.when(&entry.new.paid_through),
             entry
                 .amount
                 .as_ref()
@@ -259,6 +281,10 @@ pub(super) fn plans_applied(
 }
 
 pub(super) fn sessions(all: &[SessionBody], output: &mut Output) -> Result<(), Failure> {
+    if all.is_empty() {
+        return output.line("there are none");
+    }
+    let zone = output.zone();
     let header = [
         "NAS", "SESSION", "USERNAME", "ADDRESS", "PREFIX", "STARTED", "ENDED", "UP", "DOWN",
     ];
@@ -274,8 +300,11 @@ pub(super) fn sessions(all: &[SessionBody], output: &mut Output) -> Result<(), F
                     .as_ref()
                     .or(session.framed_ipv6.as_ref()),
             ),
-            session.started_at.clone(),
-            or_empty(session.stopped_at.as_ref()),
+            zone.when(&session.started_at),
+            session
+                .stopped_at
+                .as_ref()
+                .map_or(String::new(), |at| zone.when(at)),
             octets(session.input_octets),
             octets(session.output_octets),
         ]
@@ -321,22 +350,10 @@ pub(super) fn disconnected(all: &[DisconnectedBody], output: &mut Output) -> Res
             words(&one.answer),
         ]
     });
+    if all.is_empty() {
+        return output.line("there is no live session, so nobody was asked");
+    }
     output.table(&["NAS", "SESSION", "ANSWER"], rows)
-}
-
-pub(super) fn garden(garden: &GardenStatus, output: &mut Output) -> Result<(), Failure> {
-    let yes_no = |truth: bool| if truth { "yes" } else { "no" }.to_owned();
-    output.pairs([
-        ("backend", garden.backend.clone()),
-        ("intact", yes_no(garden.intact)),
-        ("walled IPv4", garden.walled_ipv4.to_string()),
-        ("walled IPv6", garden.walled_ipv6.to_string()),
-        ("missing", garden.missing.to_string()),
-        ("surplus", garden.surplus.to_string()),
-        ("paid but blocked", garden.paid_but_blocked.to_string()),
-        ("restored", garden.restored.to_string()),
-        ("error", or_empty(garden.error.as_ref())),
-    ])
 }
 
 #[cfg(test)]

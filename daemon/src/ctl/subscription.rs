@@ -92,7 +92,8 @@ async fn list(
                 output.raw(item.to_string().as_bytes())?;
             }
         } else if !page.items.is_empty() {
-            show::subscriptions(&typed(page.items)?, output)?;
+            show::subscriptions(&typed(page.items)?, is_first, output)?;
+            is_first = false;
         }
         after = page.next;
         if after.is_none() {

@@ -25,6 +25,7 @@ use crate::clock;
 
 pub(crate) use released::Released;
 use roster::{Moves, Roster};
+use wake::Question;
 pub(crate) use wake::Wake;
 
 /// How often the kernel's ruleset is looked at: what another tool flushed is back within two of these.
@@ -49,6 +50,30 @@ pub(crate) struct GardenStatus {
     pub(crate) repairs: u64,
     /// Why the kernel could not be read, if so.
     pub(crate) error: Option<String>,
+}
+
+/// The wall at one prefix.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Wall {
+    /// Where.
+    pub(crate) prefix: Prefix,
+    /// Whether it should be up.
+    pub(crate) wanted: bool,
+    /// Whether it is, in the kernel.
+    pub(crate) actual: WallState,
+}
+
+/// What the kernel does at a prefix.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WallState {
+    /// Its packets stay in the garden.
+    Up,
+    /// Its packets pass.
+    Down,
+    /// The kernel could not be read.
+    Unknown,
+    /// This router enforces nothing; a remote NAS may.
+    Elsewhere,
 }
 
 /// What the thread needs.
@@ -113,9 +138,11 @@ impl Enforcer {
             self.follow(&ids);
             self.heal();
             for question in work.questions {
-                let status = self.status();
                 // The one who asked may have gone; that is no fault.
-                drop(question.send(status));
+                match question {
+                    Question::Status(answer) => drop(answer.send(self.status())),
+                    Question::Walls(id, answer) => drop(answer.send(self.walls(id))),
+                }
             }
         }
     }
@@ -218,6 +245,25 @@ impl Enforcer {
                 tracing::error!(%error, "the ruleset could not be repaired; it is tried again")
             }
         }
+    }
+
+    fn walls(&mut self, id: SubscriptionId) -> Vec<Wall> {
+        let kernel = self.garden.as_mut().map(Garden::inspect);
+        let actual = |prefix: &Prefix| match &kernel {
+            None => WallState::Elsewhere,
+            Some(Err(_)) => WallState::Unknown,
+            // Members of sets that no rule asks wall nobody.
+            Some(Ok(kernel)) if kernel.intact && kernel.blocks(prefix) => WallState::Up,
+            Some(Ok(_)) => WallState::Down,
+        };
+        let places = self.roster.places_of(id).iter();
+        places
+            .map(|prefix| Wall {
+                prefix: *prefix,
+                wanted: self.roster.is_walled(prefix),
+                actual: actual(prefix),
+            })
+            .collect()
     }
 
     fn status(&mut self) -> GardenStatus {

@@ -61,10 +61,16 @@ impl Roster {
         }
     }
 
-    fn is_walled(&self, prefix: &Prefix) -> bool {
+    /// Whether nobody at `prefix` is entitled to the Internet, and somebody is there.
+    pub(crate) fn is_walled(&self, prefix: &Prefix) -> bool {
         self.holders.get(prefix).is_some_and(|holders| {
             !holders.is_empty() && holders.iter().all(|(_, access)| *access != Access::Full)
         })
+    }
+
+    /// Where a subscription is.
+    pub(crate) fn places_of(&self, id: SubscriptionId) -> &[Prefix] {
+        self.places.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// All walled prefixes.

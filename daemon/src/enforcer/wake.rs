@@ -10,12 +10,20 @@ use std::time::Duration;
 use garth_subscription::facts::SubscriptionId;
 use tokio::sync::oneshot;
 
-use super::GardenStatus;
+use super::{GardenStatus, Wall};
 
 /// The most subscriptions remembered one by one.
 const CHANGED_MAX: usize = 65_536;
 /// The most questions for the status that wait at a time.
 const QUESTIONS_MAX: usize = 64;
+
+/// What can be asked, and where the answer goes.
+pub(super) enum Question {
+    /// How the garden is.
+    Status(oneshot::Sender<GardenStatus>),
+    /// How it is where one subscription is.
+    Walls(SubscriptionId, oneshot::Sender<Vec<Wall>>),
+}
 
 /// What the enforcer finds when it wakes.
 #[derive(Default)]
@@ -25,7 +33,7 @@ pub(super) struct Work {
     /// Look at everything.
     pub(super) everything: bool,
     /// Say how things are.
-    pub(super) questions: Vec<oneshot::Sender<GardenStatus>>,
+    pub(super) questions: Vec<Question>,
     /// Stop.
     pub(super) stop: bool,
 }
@@ -62,13 +70,22 @@ impl Wake {
 
     /// Asks for the status; `None` while too many others do, or while the enforcer stops.
     pub(crate) async fn status(&self) -> Option<GardenStatus> {
-        let (sender, receiver) = oneshot::channel();
+        self.ask(Question::Status).await
+    }
+
+    /// Asks how the wall is wherever `id` is; `None` as for [`Self::status`].
+    pub(crate) async fn walls(&self, id: SubscriptionId) -> Option<Vec<Wall>> {
+        self.ask(|answer| Question::Walls(id, answer)).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
         self.ring(|work| {
             if work.questions.len() < QUESTIONS_MAX && !work.stop {
-                work.questions.push(sender);
+                work.questions.push(question(answer));
             }
         });
-        receiver.await.ok()
+        answered.await.ok()
     }
 
     /// Ends the enforcer.

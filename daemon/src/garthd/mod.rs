@@ -5,11 +5,12 @@
 //! the first one to end ends the process, and the service manager starts it again.
 //! The order of the shutdown is written in `Running::stop` and nowhere else.
 
+mod clock_watch;
 mod logging;
 mod observer;
 mod portal;
 mod reload;
-mod resolver;
+pub(crate) mod resolver;
 mod settings;
 pub(crate) mod stop;
 mod timer;
@@ -24,7 +25,6 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use garth_enforcement::Garden;
-use garth_radius::server::Counters;
 use garth_store::{Limits, Options, Store};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,9 +35,8 @@ use crate::admin::{self, Admin};
 use crate::cashier::Cashier;
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
-use crate::dynamic_authorization;
 use crate::enforcer::{Enforcer, Released, Wake};
-use crate::network::RouterNetwork;
+use crate::network::{Meters, RouterNetwork};
 use crate::radius::{Shared, Worker};
 use observer::StoreObserver;
 use reload::Reloadable;
@@ -112,15 +111,7 @@ impl Running {
         let released = Arc::new(Released::default());
         let (observer, failure) = StoreObserver::new(Arc::clone(&wake));
         let store = open_store(&config, observer).await?;
-        let garden = open_garden(&config)?;
-        let enforcer = {
-            let (store, wake, released) = (store.clone(), Arc::clone(&wake), Arc::clone(&released));
-            tokio::task::spawn_blocking(move || Enforcer::start(store, garden, wake, released))
-                .await?
-                .context("the garden cannot be built on this router")?
-        };
-        let enforcer = tokio::task::spawn_blocking(move || enforcer.run());
-
+        let enforcer = start_enforcer(&config, &store, &wake, &released).await?;
         let radius = Shared {
             settings: Arc::new(ArcSwap::from_pointee(settings::radius(&config)?)),
             store: store.clone(),
@@ -129,43 +120,33 @@ impl Running {
         let (stopper, stop) = stop::channel();
         let mut essential = Essential::new();
         let workers = bind_radius(&config, &radius)?;
-        let counters: Vec<Arc<Counters>> = workers.iter().map(Worker::counters).collect();
         let cashier = Arc::new(Cashier::new(
             store.clone(),
             portal::start_gateway(&config, &mut essential, &stop).await?,
         ));
-        let portal = portal::start(
-            &config,
-            portal::Parts {
-                store: store.clone(),
-                cashier: Arc::clone(&cashier),
-                released,
-            },
-            &mut essential,
-            &stop,
-        )?;
-        resolver::start(&config, &mut essential, &stop).await?;
+        let parts = portal::Parts {
+            store: store.clone(),
+            cashier: Arc::clone(&cashier),
+            released,
+        };
+        let portal = portal::start(&config, parts, &mut essential, &stop)?;
+        let meters = Meters {
+            radius: workers.iter().map(Worker::counters).collect(),
+            dns: resolver::start(&config, &mut essential, &stop).await?,
+        };
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
             Arc::clone(&wake),
             Arc::clone(&radius.settings),
-            counters,
-            dynamic_authorization::Client::new(),
+            meters,
         ));
         let admin = start_admin(&config, &store, network, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
         for worker in workers {
             essential.spawn_blocking(move || ("radius", worker.run().map_err(anyhow::Error::from)));
         }
-        tracing::info!(
-            subscriptions = store.index().len(),
-            sessions = store.index().live_sessions(),
-            nas = config.nas.len(),
-            "garthd answers"
-        );
-        // Not under systemd: nobody listens.
-        drop(sd_notify::notify(&[NotifyState::Ready]));
+        announce(&config, &store);
         Ok(Self {
             path: path.to_owned(),
             reloadable: Reloadable::new(&config, Arc::clone(&radius.settings), admin, portal),
@@ -287,6 +268,40 @@ fn open_garden(config: &Config) -> anyhow::Result<Option<Garden>> {
         .context("nftables cannot be used")
 }
 
+/// Builds the garden with everybody in it who belongs there, then lets its thread run.
+async fn start_enforcer(
+    config: &Config,
+    store: &Store,
+    wake: &Arc<Wake>,
+    released: &Arc<Released>,
+) -> anyhow::Result<tokio::task::JoinHandle<Option<Garden>>> {
+    let garden = open_garden(config)?;
+    let (store, wake, released) = (store.clone(), Arc::clone(wake), Arc::clone(released));
+    let built = tokio::task::spawn_blocking(move || Enforcer::start(store, garden, wake, released));
+    let enforcer = built
+        .await?
+        .context("the garden cannot be built on this router")?;
+    Ok(tokio::task::spawn_blocking(move || enforcer.run()))
+}
+
+/// Tells the log and systemd that requests are answered from now on.
+fn announce(config: &Config, store: &Store) {
+    let portal = config.portal.as_ref();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        subscriptions = store.index().len(),
+        sessions = store.index().live_sessions(),
+        nas = config.nas.len(),
+        auth = ?config.radius.auth,
+        acct = ?config.radius.acct,
+        portal = portal.map(|portal| portal.public_url.as_str()),
+        admin = %config.admin.socket.display(),
+        "garthd answers"
+    );
+    // Not under systemd: nobody listens.
+    drop(sd_notify::notify(&[NotifyState::Ready]));
+}
+
 /// Binds every RADIUS socket before the first of them answers.
 fn bind_radius(config: &Config, shared: &Shared) -> anyhow::Result<Vec<Worker>> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -350,15 +365,12 @@ fn start_tasks(
     essential: &mut Essential,
     stop: &Stop,
 ) {
-    let (timer_store, timer_stop) = (store.clone(), stop.clone());
-    essential.spawn(async move { ("timer", timer::run(timer_store, timer_stop).await) });
-    let watchdog_stop = stop.clone();
-    let watchdog_store = store.clone();
+    let (due_store, due_stop) = (store.clone(), stop.clone());
+    essential.spawn(async move { ("timer", timer::run(due_store, due_stop).await) });
+    let (watched_store, watched_stop) = (store.clone(), stop.clone());
     essential.spawn(async move {
-        (
-            "watchdog",
-            watchdog::run(watchdog_store, watchdog_stop).await,
-        )
+        clock_watch::run(watched_store, watched_stop).await;
+        ("clock watch", Ok(()))
     });
     if let config::Gateway::Sandbox(sandbox) = &config.gateway {
         let every = Duration::from_secs(u64::from(sandbox.poll_seconds));

@@ -11,7 +11,7 @@ use garth_store::Store;
 
 use super::{portal, settings};
 use crate::admin::Admin;
-use crate::config::{Config, Enforcement, Gateway};
+use crate::config::{Config, Enforcement, Gateway, NamePattern};
 
 /// What a reload swaps.
 pub(super) struct Reloadable {
@@ -31,7 +31,9 @@ struct Fixed {
     gateway: Gateway,
     socket: std::path::PathBuf,
     listeners: Option<(Vec<std::net::SocketAddr>, Vec<std::net::SocketAddr>)>,
+    pages: Option<(String, Box<str>, Option<std::path::PathBuf>)>,
     resolver: (Vec<std::net::SocketAddr>, Vec<std::net::SocketAddr>),
+    allow: Vec<NamePattern>,
 }
 
 impl Fixed {
@@ -47,10 +49,18 @@ impl Fixed {
                 .portal
                 .as_ref()
                 .map(|portal| (portal.http.clone(), portal.https.clone())),
+            pages: config.portal.as_ref().map(|portal| {
+                (
+                    portal.public_url.as_str().to_owned(),
+                    portal.brand.clone(),
+                    portal.locales_dir.clone(),
+                )
+            }),
             resolver: (
                 config.garden.dns.clone(),
                 config.garden.dns_upstream.clone(),
             ),
+            allow: config.garden.allow.clone(),
         }
     }
 
@@ -67,6 +77,11 @@ impl Fixed {
                 "portal.http, portal.https",
                 self.listeners != other.listeners,
             ),
+            (
+                "portal.public_url, portal.brand, portal.locales_dir",
+                self.pages != other.pages,
+            ),
+            ("garden.allow", self.allow != other.allow),
             (
                 "garden.dns, garden.dns_upstream",
                 self.resolver != other.resolver,
@@ -118,5 +133,102 @@ impl Reloadable {
             handle.swap(prepared);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+[billing]
+currency = "EUR"
+time_zone = "Europe/Vienna"
+[radius]
+workers = 1
+[[nas]]
+name = "pppoe-1"
+address = "192.0.2.0/24"
+secret = "tulip"
+[garden]
+allow = ["bank.example"]
+dns = ["127.0.0.1:53"]
+dns_upstream = ["192.0.2.53:53"]
+down_kbps = 1000
+on_stop = "open"
+[enforcement]
+backend = "nftables"
+interfaces = ["ppp0"]
+[lifecycle]
+suspension = true
+[portal]
+http = ["0.0.0.0:8080"]
+public_url = "http://portal.example.net"
+brand = "Example"
+[payments]
+gateway = "sandbox"
+sandbox_listen = "127.0.0.1:8090"
+sandbox_public_url = "http://127.0.0.1:8090"
+[admin]
+socket = "/run/garth/admin.sock"
+[admin.roles]
+alice = "viewer"
+"#;
+
+    fn waits(from: &str, to: &str) -> Vec<&'static str> {
+        assert!(FILE.contains(from), "{from}");
+        let fixed = |text: &str| {
+            let config = Config::read("garthd.toml", text, None);
+            Fixed::of(&config.unwrap_or_else(|report| panic!("{report:?}")))
+        };
+        fixed(FILE).differs(&fixed(&FILE.replace(from, to)))
+    }
+
+    #[test]
+    fn what_a_reload_does_not_take_over_is_named() {
+        for (from, to, section) in [
+            ("EUR", "USD", "billing"),
+            ("workers = 1", "workers = 2", "radius"),
+            ("ppp0", "ppp1", "enforcement"),
+            ("0.0.0.0:8080", "0.0.0.0:8081", "portal.http, portal.https"),
+            (
+                "127.0.0.1:53\"",
+                "127.0.0.1:54\"",
+                "garden.dns, garden.dns_upstream",
+            ),
+            ("bank.example", "shop.example", "garden.allow"),
+            (
+                "portal.example.net",
+                "pay.example.net",
+                "portal.public_url, portal.brand, portal.locales_dir",
+            ),
+            (
+                "\"Example\"",
+                "\"Other\"",
+                "portal.public_url, portal.brand, portal.locales_dir",
+            ),
+            (
+                "127.0.0.1:8090\"\nsandbox_p",
+                "127.0.0.1:8091\"\nsandbox_p",
+                "payments",
+            ),
+            ("admin.sock", "other.sock", "admin.socket"),
+        ] {
+            assert_eq!(waits(from, to), [section], "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn what_a_reload_takes_over_waits_for_nothing() {
+        for (from, to) in [
+            ("tulip", "rose"),
+            ("192.0.2.0/24", "192.0.2.0/25"),
+            ("down_kbps = 1000", "down_kbps = 2000"),
+            ("on_stop = \"open\"", "on_stop = \"closed\""),
+            ("suspension = true", "suspension = false"),
+            ("viewer", "operator"),
+        ] {
+            assert!(waits(from, to).is_empty(), "{from} -> {to}");
+        }
     }
 }

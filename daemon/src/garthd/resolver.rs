@@ -16,8 +16,12 @@ use crate::config::{Config, Enforcement, NamePattern};
 /// How long an allowed destination stays open after it was last asked for.
 const HOLD: Duration = Duration::from_secs(600);
 
+/// The resolver as it runs here.
+pub(crate) type GardenDns = Resolver<KernelAllow>;
+
 /// The allow sets of the kernel; nothing to open where a remote NAS enforces.
-struct KernelAllow(Option<Arc<Mutex<Allow>>>);
+#[derive(Debug)]
+pub(crate) struct KernelAllow(Option<Arc<Mutex<Allow>>>);
 
 impl AllowSet for KernelAllow {
     async fn admit(&self, addresses: &[IpAddr], hold: Duration) -> Result<(), NotAdmitted> {
@@ -42,7 +46,7 @@ impl AllowSet for KernelAllow {
     }
 }
 
-/// Binds the resolver's sockets and serves them.
+/// Binds the resolver's sockets and serves them; without any there is no resolver.
 ///
 /// # Errors
 /// An address that cannot be listened on, or no way to nftables.
@@ -50,9 +54,9 @@ pub(super) async fn start(
     config: &Config,
     essential: &mut Essential,
     stop: &Stop,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Arc<GardenDns>>> {
     if config.garden.dns.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let allow = match config.enforcement {
         Enforcement::Nftables { .. } => Some(Arc::new(Mutex::new(Allow::open()?))),
@@ -86,7 +90,7 @@ pub(super) async fn start(
             ("garden DNS over TCP", Ok(()))
         });
     }
-    Ok(())
+    Ok(Some(resolver))
 }
 
 async fn bind(address: SocketAddr) -> std::io::Result<(UdpSocket, TcpListener)> {

@@ -1,33 +1,37 @@
 //! Tells systemd that we live, as long as the writer does.
+//!
+//! The writer is the one part that everything durable waits for. If it hangs, the word
+//! is not said, and systemd starts us again (`WatchdogSec=`).
 
-use std::time::Duration;
-
-use garth_store::Store;
 use sd_notify::NotifyState;
-use tokio::time::MissedTickBehavior;
 
-use super::stop::Stop;
+/// What is said to systemd, and only while it listens.
+pub(super) struct Watchdog {
+    is_asked: bool,
+    commits: u64,
+}
 
-/// How often we tell where systemd does not ask: never less often than half of what it allows.
-const IDLE: Duration = Duration::from_secs(3_600);
+impl Watchdog {
+    pub(super) fn new() -> Self {
+        Self {
+            is_asked: sd_notify::watchdog_enabled().is_some(),
+            commits: 0,
+        }
+    }
 
-/// Runs until the stop. A writer that hangs keeps the word from being said, and systemd restarts us.
-pub(super) async fn run(store: Store, mut stop: Stop) -> anyhow::Result<()> {
-    let watched = sd_notify::watchdog_enabled();
-    let period = watched.map_or(IDLE, |allowed| {
-        (allowed / 2).max(Duration::from_millis(100))
-    });
-    let mut tick = tokio::time::interval(period);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.unless(tick.tick()).await.is_some() {
-        if watched.is_some()
-            && stop
-                .unless(store.fire_due())
-                .await
-                .is_some_and(|fired| fired.is_ok())
-        {
+    /// The writer has answered.
+    pub(super) fn writer_answered(&self) {
+        if self.is_asked {
+            // If nobody hears it, we are started again; nothing else can be done here.
             drop(sd_notify::notify(&[NotifyState::Watchdog]));
         }
     }
-    Ok(())
+
+    /// The writer took no question; it lives all the same if it has committed since the last look.
+    pub(super) fn commits_seen(&mut self, commits: u64) {
+        if self.commits != commits {
+            self.commits = commits;
+            self.writer_answered();
+        }
+    }
 }

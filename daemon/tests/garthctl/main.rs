@@ -271,6 +271,8 @@ fn a_life_is_explained_and_kept_in_the_journal() {
         "29.90 EUR are due",
         "2026-11-21 13:00 CET",
         "end_pause",
+        "It has no live session",
+        "The wall is up at 10.64.0.7.",
     ] {
         assert!(words.contains(expected), "{expected}: {words}");
     }
@@ -417,7 +419,23 @@ fn the_state_of_daemon_garden_and_portal_is_shown() {
     assert_eq!(status["subscriptions"], 3);
     assert_eq!(status["time_zone"], "Europe/Vienna");
     assert_eq!(status["counters"]["radius_accept_full"], 3);
-    assert!(world.ok(&["status"]).contains("journal_sequence"));
+    let told = world.ok(&["status"]);
+    for words in [
+        "up 5 s, 2026-11-21 13:00 CET",
+        "ALARM: the clock is wrong",
+        "RADIUS\n  accepted, full",
+        "dropped, unknown nas",
+        "TEST MODE",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("dropped, pending"), "zero: {told}");
+    assert!(world.ok(&["status", "--all"]).contains("dropped, pending"));
+    let told = world.ok(&["garden", "status"]);
+    assert!(
+        told.starts_with("ok: 7 addresses are walled, and nobody who has paid is blocked\n"),
+        "{told}"
+    );
     assert_eq!(world.json(&["garden", "status"])["paid_but_blocked"], 0);
     assert!(world.ok(&["garden", "status"]).contains("paid but blocked"));
     let options = world.json(&["portal", "options"]);

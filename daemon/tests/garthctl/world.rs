@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use garth_daemon::admin::{
-    Admin, Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, bind, serve,
+    Admin, Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
+    bind, serve,
 };
 use garth_daemon::config::Roles;
 use garth_store::record::Session;
@@ -74,6 +75,16 @@ impl Network for TestNetwork {
         })
     }
 
+    fn walls(&self, _: SubscriptionId) -> Answer<'_, Vec<WallBody>> {
+        Box::pin(async {
+            vec![WallBody {
+                prefix: "10.64.0.7".to_owned(),
+                wanted: true,
+                actual: WallState::Up,
+            }]
+        })
+    }
+
     fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
         Box::pin(async { DisconnectAnswer::Acknowledged })
     }
@@ -83,7 +94,14 @@ impl Network for TestNetwork {
             uptime_seconds: 5,
             public_url: Some("https://portal.example.net".to_owned()),
             gateway: "sandbox".to_owned(),
-            counters: [("radius_accept_full".to_owned(), 3)].into(),
+            alarms: vec!["the clock is wrong".to_owned()],
+            counters: [
+                ("radius_accept_full".to_owned(), 3),
+                ("radius_drop_unknown_nas".to_owned(), 2),
+                ("radius_drop_pending".to_owned(), 0),
+                ("dns_answered".to_owned(), 5),
+            ]
+            .into(),
         }
     }
 }
