@@ -12,7 +12,7 @@ use garth_subscription::facts::{SubscriptionId, SuspendCause};
 use garth_subscription::journal::JournalEntry;
 use garth_subscription::quote::Quote;
 use garth_subscription::subscriber::Language;
-use garth_subscription::text::{Label, PlanId};
+use garth_subscription::text::{CommandId, Label, PlanId};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Money, Refusal, Standing, Timestamp};
 use http::HeaderMap;
@@ -53,11 +53,13 @@ pub trait Desk: Send + Sync + 'static {
     /// What the pages show of a subscription; nothing if there is none any more.
     fn view(&self, id: SubscriptionId) -> Later<'_, Option<View>>;
 
-    /// Does what the subscriber asks for.
+    /// Does what the subscriber asks for. `once` is the same however often one form is sent: it is
+    /// carried out once, and a further time is told that it is done.
     fn perform(
         &self,
         id: SubscriptionId,
         request: Request,
+        once: CommandId,
     ) -> Later<'_, Result<Performed, Problem>>;
 
     /// Takes a gateway's webhook, unverified as it came.

@@ -13,7 +13,7 @@ use garth_subscription::calendar::{CivilDate, Months};
 use garth_subscription::command::PauseEnd;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::Language;
-use garth_subscription::text::Label;
+use garth_subscription::text::{CommandId, Label};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Timestamp};
 use http::{HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
@@ -30,6 +30,7 @@ use crate::pages::{
 use crate::rate::source_key;
 use crate::reply::{self, HTML, Reply, TEXT};
 use crate::serve::Portal;
+use crate::token::FormNumber;
 use crate::{api, probes};
 
 /// The cookie of a login over TLS; the prefix binds it to this host and to TLS.
@@ -263,6 +264,24 @@ const fn session_cookie(tls: bool) -> &'static str {
     }
 }
 
+/// Names what a form asks for: the same form with the same choice is the same wish, and a second click
+/// must not pay a second time. Another choice on the same page is another wish.
+fn once(request: &Request, number: FormNumber) -> CommandId {
+    let wish = match request {
+        Request::StartCheckout { months, .. } => format!("checkout-{}", months.get()),
+        Request::PayFromBalance { months } => format!("pay-{}", months.get()),
+        Request::EndPause => "end-pause".to_owned(),
+        Request::Pause { end } => match end {
+            PauseEnd::Open => "pause".to_owned(),
+            PauseEnd::On(date) => format!("pause-{date}"),
+            PauseEnd::At(at) => format!("pause-{}", at.unix_millis()),
+        },
+    };
+    format!("portal:{number}:{wish}")
+        .parse()
+        .expect("digits, letters and hyphens are an id")
+}
+
 /// One request for a page, with everything that is known of it.
 struct Visit<'a> {
     portal: &'a Portal,
@@ -358,20 +377,23 @@ impl<'a> Visit<'a> {
         };
         let form = Form::parse(&body);
         let subject = self.principal.subject();
-        if let Err(error) = self
+        let checked = self
             .portal
             .form_key
-            .check(&subject, form.get("token"), self.now)
-        {
-            tracing::debug!(%error, source = %self.peer.source, "a form was refused");
-            return self.message(StatusCode::FORBIDDEN, "error-form-title", "error-form");
-        }
+            .check(&subject, form.get("token"), self.now);
+        let number = match checked {
+            Ok(number) => number,
+            Err(error) => {
+                tracing::debug!(%error, source = %self.peer.source, "a form was refused");
+                return self.message(StatusCode::FORBIDDEN, "error-form-title", "error-form");
+            }
+        };
         match (path, view) {
             ("/login", _) => self.login(&form).await,
             ("/logout", _) => self.logout(),
-            ("/checkout", Some((id, view))) => self.checkout(id, &view, &form).await,
-            ("/end-pause", Some((id, _))) => self.perform(id, Request::EndPause).await,
-            ("/pause", Some((id, view))) => self.pause(id, &view, &form).await,
+            ("/checkout", Some((id, view))) => self.checkout(id, &view, &form, number).await,
+            ("/end-pause", Some((id, _))) => self.perform(id, Request::EndPause, number).await,
+            ("/pause", Some((id, view))) => self.pause(id, &view, &form, number).await,
             ("/checkout" | "/end-pause" | "/pause", None) => {
                 self.login_page(StatusCode::OK, None, "")
             }
@@ -398,7 +420,13 @@ impl<'a> Visit<'a> {
             || host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
     }
 
-    async fn checkout(&self, id: SubscriptionId, view: &View, form: &Form) -> Reply {
+    async fn checkout(
+        &self,
+        id: SubscriptionId,
+        view: &View,
+        form: &Form,
+        number: FormNumber,
+    ) -> Reply {
         let months = form
             .get("months")
             .parse()
@@ -421,7 +449,7 @@ impl<'a> Visit<'a> {
         } else {
             Request::PayFromBalance { months }
         };
-        self.perform(id, request).await
+        self.perform(id, request, number).await
     }
 
     /// What the payer reads at the gateway; the plan's name alone where an operator's text does not fit there.
@@ -432,7 +460,13 @@ impl<'a> Visit<'a> {
         text.parse().unwrap_or_else(|_| view.plan_name.clone())
     }
 
-    async fn pause(&self, id: SubscriptionId, view: &View, form: &Form) -> Reply {
+    async fn pause(
+        &self,
+        id: SubscriptionId,
+        view: &View,
+        form: &Form,
+        number: FormNumber,
+    ) -> Reply {
         let today = self.portal.config.zone.date_of(self.now);
         let end = match form.get("until") {
             "" if view.pause_needs_end => {
@@ -448,14 +482,15 @@ impl<'a> Visit<'a> {
                 }
             },
         };
-        self.perform(id, Request::Pause { end }).await
+        self.perform(id, Request::Pause { end }, number).await
     }
 
-    async fn perform(&self, id: SubscriptionId, request: Request) -> Reply {
+    async fn perform(&self, id: SubscriptionId, request: Request, number: FormNumber) -> Reply {
         if !self.portal.action_rate.allow(id.0.as_bytes(), self.now) {
             return self.message(StatusCode::TOO_MANY_REQUESTS, "error-title", "error-busy");
         }
-        match self.portal.desk.perform(id, request).await {
+        let once = once(&request, number);
+        match self.portal.desk.perform(id, request, once).await {
             Ok(Performed::Redirect(url)) => {
                 reply::redirect(&self.portal.policy, StatusCode::SEE_OTHER, &url)
             }

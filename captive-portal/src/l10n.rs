@@ -197,14 +197,17 @@ impl Texts {
         self.date(before.unwrap_or(end), zone)
     }
 
-    /// `0.4` or `0,4` seconds, of milliseconds, rounded up so that it is never too good.
-    pub(crate) fn seconds(&self, millis: u64) -> String {
+    /// `37 ms` below a second; `1.3 s` or `1,3 s` above, rounded up so that it is never too good.
+    pub(crate) fn span(&self, millis: u64) -> String {
+        if millis < 1_000 {
+            return format!("{millis} ms");
+        }
         let tenths = millis.div_ceil(100);
         let point = match self.language {
             Language::English => ".",
             Language::German => ",",
         };
-        format!("{}{point}{}", tenths / 10, tenths % 10)
+        format!("{}{point}{} s", tenths / 10, tenths % 10)
     }
 }
 
@@ -268,6 +271,21 @@ mod tests {
             .filter_map(|line| line.split_once(" ="))
             .map(|(key, _)| key)
             .collect()
+    }
+
+    #[test]
+    fn a_release_is_told_in_milliseconds_and_never_too_good() {
+        let (english, german) = (texts(Language::English), texts(Language::German));
+        for (millis, text) in [
+            (0, "0 ms"),
+            (37, "37 ms"),
+            (999, "999 ms"),
+            (1_000, "1.0 s"),
+            (1_201, "1.3 s"),
+        ] {
+            assert_eq!(english.span(millis), text);
+        }
+        assert_eq!(german.span(1_201), "1,3 s");
     }
 
     #[test]

@@ -374,7 +374,7 @@ impl<'a> ReturnedPage<'a> {
         let after = match state {
             CheckoutState::Paid {
                 released_after_ms: Some(ms),
-            } => t.seconds(ms),
+            } => t.span(ms),
             CheckoutState::Paid {
                 released_after_ms: None,
             }
@@ -382,7 +382,7 @@ impl<'a> ReturnedPage<'a> {
             | CheckoutState::Expired => String::new(),
         };
         let date = t.last_day(view.paid_through, frame.zone);
-        let values = [("seconds", after.as_str()), ("date", date.as_str())];
+        let values = [("span", after.as_str()), ("date", date.as_str())];
         frame.refresh = waiting.then_some(WAIT_SECONDS);
         Self {
             tone,

@@ -1,7 +1,10 @@
 //! What proves that a form is ours: a token that another site cannot know.
 //!
-//! It is a keyed digest of whom the form was shown to and until when. The key is
+//! It is a keyed digest of whom the form was shown to, until when, and a number of
+//! its own, so that the same form sent twice can be told from two forms. The key is
 //! made at start and never leaves the process; a restart makes old forms stale.
+
+use std::fmt;
 
 use garth_subscription::Timestamp;
 use garth_subscription::time::Span;
@@ -15,6 +18,19 @@ const KEY_LEN: usize = 32;
 
 /// Makes and checks form tokens.
 pub(crate) struct FormKey([u8; KEY_LEN]);
+
+/// Octets of a form's own number: two forms of one second never share it by chance.
+const NUMBER_LEN: usize = 8;
+
+/// Which form it is, however often it is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FormNumber(u64);
+
+impl fmt::Display for FormNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// Why a form is not believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -35,33 +51,39 @@ impl FormKey {
         let until = now
             .saturating_add(Span::from_seconds(FORM_SECONDS))
             .unix_seconds();
-        let digest = self.mac(subject, until).finalize().into_bytes();
-        format!("{until}.{}", hex(&digest))
+        let number = FormNumber(u64::from_be_bytes(random::<NUMBER_LEN>()));
+        let digest = self.mac(subject, until, number).finalize().into_bytes();
+        format!("{until}.{number}.{}", hex(&digest))
     }
 
+    /// Which form it is, if it is ours and was shown to `subject` not too long ago.
     pub(crate) fn check(
         &self,
         subject: &[u8],
         token: &str,
         now: Timestamp,
-    ) -> Result<(), TokenError> {
-        let (until, digest) = token.split_once('.').ok_or(TokenError::Foreign)?;
+    ) -> Result<FormNumber, TokenError> {
+        let (until, rest) = token.split_once('.').ok_or(TokenError::Foreign)?;
+        let (number, digest) = rest.split_once('.').ok_or(TokenError::Foreign)?;
+        let number = u64::from_str_radix(number, 16).map_err(|_| TokenError::Foreign)?;
+        let number = FormNumber(number);
         let until: i64 = until.parse().map_err(|_| TokenError::Foreign)?;
         let digest = unhex(digest).ok_or(TokenError::Foreign)?;
-        self.mac(subject, until)
+        self.mac(subject, until, number)
             .verify_slice(&digest)
             .map_err(|_| TokenError::Foreign)?;
         if now.unix_seconds() > until {
             Err(TokenError::Stale)
         } else {
-            Ok(())
+            Ok(number)
         }
     }
 
-    fn mac(&self, subject: &[u8], until: i64) -> Hmac<Sha256> {
+    fn mac(&self, subject: &[u8], until: i64, number: FormNumber) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(&until.to_be_bytes());
+        mac.update(&number.0.to_be_bytes());
         mac.update(subject);
         mac
     }
@@ -104,7 +126,7 @@ mod tests {
         let key = FormKey::random();
         let token = key.issue(b"alice", at(0));
         let end = i64::from(FORM_SECONDS);
-        assert_eq!(key.check(b"alice", &token, at(end)), Ok(()));
+        assert!(key.check(b"alice", &token, at(end)).is_ok());
         assert_eq!(
             key.check(b"alice", &token, at(end + 1)),
             Err(TokenError::Stale)
@@ -130,9 +152,34 @@ mod tests {
     }
 
     #[test]
+    fn a_form_sent_twice_has_one_number_and_two_forms_of_one_second_have_two() {
+        let key = FormKey::random();
+        let (one, other) = (key.issue(b"alice", at(0)), key.issue(b"alice", at(0)));
+        let number = |token: &str| key.check(b"alice", token, at(1)).unwrap();
+        assert_eq!(number(&one), number(&one));
+        assert_ne!(number(&one), number(&other));
+        let (until, rest) = one.split_once('.').unwrap();
+        let (_, digest) = rest.split_once('.').unwrap();
+        let renumbered = format!("{until}.{}.{digest}", number(&other));
+        assert_eq!(
+            key.check(b"alice", &renumbered, at(1)),
+            Err(TokenError::Foreign)
+        );
+    }
+
+    #[test]
     fn what_is_no_token_is_foreign() {
         let key = FormKey::random();
-        for text in ["", ".", "1.", "x.00", "99999999999999999999.00", "1.é"] {
+        for text in [
+            "",
+            ".",
+            "1.",
+            "x.00",
+            "99999999999999999999.00",
+            "1.é",
+            "1.0.",
+            "1.+1.é",
+        ] {
             assert_eq!(
                 key.check(b"a", text, at(0)),
                 Err(TokenError::Foreign),

@@ -599,6 +599,25 @@ async fn months_that_the_credit_covers_need_no_gateway() {
 }
 
 #[tokio::test]
+async fn a_form_sent_twice_is_one_wish_and_two_forms_are_two() {
+    let world = World::new().await;
+    let mut rich = view(Standing::Expired);
+    for offer in &mut rich.offers {
+        offer.total = fake::euro("0");
+    }
+    world.fake.views.lock().unwrap().insert(id(1), rich);
+    let pages = [world.get(ALICE, "/").await, world.get(ALICE, "/").await];
+    for (page, months) in [(0, 1), (0, 1), (0, 3), (1, 1)] {
+        let form = format!("token={}&months={months}", pages[page].token());
+        assert_eq!(world.post(ALICE, "/checkout", &form).await.status, 303);
+    }
+    let once = world.fake.once.lock().unwrap().clone();
+    assert_eq!(once[0], once[1], "a second click");
+    assert_ne!(once[0], once[2], "another choice on the same page");
+    assert_ne!(once[0], once[3], "another page");
+}
+
+#[tokio::test]
 async fn months_that_are_not_on_offer_are_refused() {
     let world = World::new().await;
     let token = world.get(ALICE, "/").await.token().to_owned();
@@ -702,7 +721,7 @@ async fn the_page_waits_for_the_release_and_then_proves_it() {
     }
     world.set(1, Standing::Active);
     let done = world.get(ALICE, "/returned/co_online").await.body;
-    assert!(done.contains("Online again after 0.4 s"), "{done}");
+    assert!(done.contains("Online again after 350 ms"), "{done}");
     assert!(done.contains("31 January 2027") && !done.contains("http-equiv=\"refresh\""));
 }
 

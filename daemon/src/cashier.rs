@@ -8,7 +8,8 @@
 //! in between leaves an offer nobody can pay, which expires; a lost answer leaves a
 //! hosted page whose webhook still names our checkout.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use garth_payments::{
@@ -26,6 +27,7 @@ use garth_subscription::time::Span;
 use garth_subscription::{Actor, Money, Role};
 use http::HeaderMap;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::clock;
@@ -37,6 +39,8 @@ const CHECKOUT_LIFETIME: Span = Span::from_seconds(3_600);
 const LATE_PAYMENT: Span = Span::from_seconds(3_600);
 /// The most checkouts asked about in one round of polling.
 const POLLED_MAX: usize = 256;
+/// The most checkouts that browsers wait for at a time; further ones wait for their turn.
+const HINTED_MAX: usize = 256;
 /// The least time between two rounds, however many browsers come back: hints gather meanwhile.
 const POLL_PAUSE: Duration = Duration::from_millis(250);
 /// The most questions to the gateway under way at a time.
@@ -85,6 +89,8 @@ pub(crate) struct Cashier {
     calls: Semaphore,
     /// Rung when a browser comes back: look now instead of at the next round.
     hint: Notify,
+    /// What to look at then.
+    hinted: Mutex<BTreeSet<CheckoutId>>,
 }
 
 impl Cashier {
@@ -94,6 +100,7 @@ impl Cashier {
             gateways,
             calls: Semaphore::new(GATEWAY_CALLS_MAX),
             hint: Notify::new(),
+            hinted: Mutex::default(),
         }
     }
 
@@ -165,78 +172,157 @@ impl Cashier {
         }
     }
 
-    /// A browser came back from the gateway: perhaps it was paid.
-    pub(crate) fn hint(&self) {
+    /// A browser waits for these: perhaps they are paid.
+    pub(crate) fn hint(&self, checkouts: impl IntoIterator<Item = CheckoutId>) {
+        let mut hinted = self.hinted.lock().unwrap_or_else(PoisonError::into_inner);
+        for checkout in checkouts {
+            if hinted.len() < HINTED_MAX {
+                hinted.insert(checkout);
+            }
+        }
+        drop(hinted);
         self.hint.notify_one();
     }
 
-    /// Asks the gateway about every open checkout, again and again, until the stop.
+    /// Asks the gateway about open checkouts until the stop: all of them in turn, and those that a
+    /// browser waits for at once.
     pub(crate) async fn poll(
         self: Arc<Self>,
         every: Duration,
         mut stop: Stop,
     ) -> anyhow::Result<()> {
+        let mut turn = tokio::time::interval(every);
+        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut after = None;
         loop {
-            let rest = async {
-                // A hint is only a reason to look earlier.
-                drop(tokio::time::timeout(every, self.hint.notified()).await);
+            // A stop cuts a round short: what the store was told it does, and the rest is asked again.
+            let round = async {
+                tokio::select! {
+                    _ = turn.tick() => self.ask_next(&mut after).await,
+                    () = self.hint.notified() => {
+                        tokio::time::sleep(POLL_PAUSE).await;
+                        self.ask_hinted().await
+                    }
+                }
             };
-            if stop.unless(rest).await.is_none() {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL_PAUSE).await;
-            match self.poll_once().await {
-                Ok(()) => {}
-                Err(error @ CashierError::Write(WriteError::Failed(_))) => return Err(error.into()),
-                Err(error) => {
+            match stop.unless(round).await {
+                None => return Ok(()),
+                Some(Ok(())) => {}
+                Some(Err(error @ CashierError::Write(WriteError::Failed(_)))) => {
+                    return Err(error.into());
+                }
+                Some(Err(error)) => {
                     tracing::warn!(%error, "open checkouts could not be looked at; it is tried again")
                 }
             }
         }
     }
 
-    async fn poll_once(&self) -> Result<(), CashierError> {
+    /// The next open checkouts after `after`; from the first one again once all had their turn.
+    ///
+    /// A round ends with the first question that the gateway does not answer: the others would not be
+    /// answered either, and each would take its time. The next round goes on behind that one.
+    async fn ask_next(&self, after: &mut Option<CheckoutId>) -> Result<(), CashierError> {
+        let (store, from) = (self.store.clone(), *after);
+        let open = self
+            .read(move || store.open_checkouts(from, POLLED_MAX))
+            .await?;
+        let is_last = open.len() < POLLED_MAX;
+        for checkout in open {
+            self.ask_hinted().await?;
+            *after = Some(checkout.id);
+            self.ask(checkout).await?;
+        }
+        if is_last {
+            *after = None;
+        }
+        Ok(())
+    }
+
+    /// What browsers wait for now.
+    async fn ask_hinted(&self) -> Result<(), CashierError> {
+        let hinted =
+            std::mem::take(&mut *self.hinted.lock().unwrap_or_else(PoisonError::into_inner));
+        for id in hinted {
+            let store = self.store.clone();
+            let checkout = self.read(move || store.checkout(id)).await?;
+            if let Some(checkout) = checkout.filter(|known| known.state == CheckoutState::Open) {
+                self.ask(checkout).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, garth_store::ReadError> + Send + 'static,
+    ) -> Result<T, CashierError> {
+        Ok(tokio::task::spawn_blocking(read)
+            .await
+            .expect("reading checkouts does not panic")?)
+    }
+
+    /// Asks the gateway what became of one checkout and books it.
+    async fn ask(&self, checkout: Checkout) -> Result<(), CashierError> {
         let Some(gateway) = self.gateways.active() else {
             return Ok(());
         };
-        let store = self.store.clone();
-        let open = tokio::task::spawn_blocking(move || store.open_checkouts(POLLED_MAX))
-            .await
-            .expect("reading checkouts does not panic")?;
-        for checkout in open {
-            let now = self.store.now();
-            let over = now
-                > checkout
-                    .created_at
-                    .saturating_add(CHECKOUT_LIFETIME)
-                    .saturating_add(LATE_PAYMENT);
-            let session = checkout
-                .gateway_session
-                .as_deref()
-                .and_then(|session| session.parse().ok());
-            let state = match session {
-                Some(session) => match self.patiently(gateway.retrieve(&session)).await {
-                    Ok(state) => state,
-                    Err(CashierError::Gateway(GatewayError::UnknownSession)) => {
-                        SessionState::Expired
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, checkout = %checkout.id.0, "the gateway could not be asked");
-                        continue;
-                    }
-                },
-                None => SessionState::Open,
-            };
-            match state {
-                SessionState::Paid(captured) => {
-                    for captured in captured {
-                        self.book(gateway.name(), checkout.id, captured).await?;
-                    }
+        let session = checkout
+            .gateway_session
+            .as_deref()
+            .and_then(|session| session.parse().ok());
+        let state = match session {
+            Some(session) => match self.patiently(gateway.retrieve(&session)).await {
+                Ok(state) => state,
+                Err(CashierError::Gateway(GatewayError::UnknownSession)) => SessionState::Expired,
+                Err(error @ CashierError::Gateway(GatewayError::Answer(_))) => {
+                    tracing::warn!(%error, checkout = %checkout.id.0, "the gateway's answer on a checkout is no use");
+                    return Ok(());
                 }
-                SessionState::Expired => self.store.expire_checkout(checkout.id).await?,
-                SessionState::Open if over => self.store.expire_checkout(checkout.id).await?,
-                SessionState::Open => {}
+                Err(error) => return Err(error),
+            },
+            None => SessionState::Open,
+        };
+        let over = self.store.now()
+            > checkout
+                .created_at
+                .saturating_add(CHECKOUT_LIFETIME)
+                .saturating_add(LATE_PAYMENT);
+        match state {
+            SessionState::Paid(captured) => {
+                self.book_all(gateway.name(), checkout.id, captured).await?;
             }
+            SessionState::Expired => self.store.expire_checkout(checkout.id).await?,
+            SessionState::Open if over => self.store.expire_checkout(checkout.id).await?,
+            SessionState::Open => {}
+        }
+        Ok(())
+    }
+
+    /// Books what the gateway says was paid. What a rule refuses is told once, for a person to look at,
+    /// and not asked about for ever: it must not stand in the way of other payments.
+    async fn book_all(
+        &self,
+        gateway: &str,
+        checkout: CheckoutId,
+        payments: Vec<Captured>,
+    ) -> Result<(), CashierError> {
+        let mut refused = false;
+        for captured in payments {
+            let payment = captured.payment.clone();
+            match self.book(gateway, checkout, captured).await {
+                Ok(_) => {}
+                Err(error @ CashierError::Write(WriteError::Busy | WriteError::Failed(_))) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::error!(%error, checkout = %checkout.0, %payment, "a proven payment could not be booked");
+                    refused = true;
+                }
+            }
+        }
+        if refused {
+            self.store.expire_checkout(checkout).await?;
         }
         Ok(())
     }
@@ -263,7 +349,9 @@ impl Cashier {
             actor,
         };
         let committed = self.store.capture(request).await?;
-        if !committed.repeated {
+        if committed.repeated {
+            tracing::debug!(payment = %captured.payment, "a payment is told again; it is booked already");
+        } else {
             tracing::info!(
                 checkout = %checkout.0,
                 payment = %captured.payment,

@@ -16,12 +16,12 @@ use garth_store::record::{self, Subscription};
 use garth_store::write::{CommandRequest, WriteError};
 use garth_store::{ReadError, Store};
 use garth_subscription::calendar::Months;
-use garth_subscription::command::{Command, PauseEnd, Tender};
+use garth_subscription::command::{Command, Tender};
 use garth_subscription::facts::{Phase, SubscriptionId, SuspendCause};
 use garth_subscription::policy::Rules;
 use garth_subscription::quote::{self, Quote};
 use garth_subscription::subscriber::Language;
-use garth_subscription::text::Label;
+use garth_subscription::text::{CommandId, Label};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Actor, Facts, Order, Role, Standing, Timestamp, standing};
 use subtle::ConstantTimeEq;
@@ -33,6 +33,8 @@ use crate::enforcer::Released;
 const HISTORY_MAX: usize = 50;
 /// Checkouts a page may refer to: the newest ones.
 const CHECKOUTS_MAX: usize = 16;
+/// How long a page waits for the release that follows a payment; later it thanks without the proof.
+const RELEASE_SHOWN_WITHIN: Span = Span::from_seconds(5);
 
 /// What the portal asks.
 pub(crate) struct FrontDesk {
@@ -95,13 +97,11 @@ impl FrontDesk {
         let rules = self.store.rules();
         let now = self.store.now();
         let standing = standing(&facts.standing_facts(), now);
-        if checkouts
+        // Someone waits for a payment, or came back from one.
+        let open = checkouts
             .iter()
-            .any(|checkout| checkout.state == record::CheckoutState::Open)
-        {
-            // Someone waits for a payment, or came back from one.
-            self.cashier.hint();
-        }
+            .filter(|checkout| checkout.state == record::CheckoutState::Open);
+        self.cashier.hint(open.map(|checkout| checkout.id));
         let plan = rules.catalogue.get(&facts.plan)?;
         let pause = facts.holds.pause;
         Some(View {
@@ -142,9 +142,15 @@ impl FrontDesk {
         let state = match &checkout.state {
             record::CheckoutState::Open => CheckoutState::Open,
             record::CheckoutState::Expired => CheckoutState::Expired,
-            record::CheckoutState::Paid { confirmed_at, .. } => CheckoutState::Paid {
-                released_after_ms: self.released_after_ms(id, *confirmed_at),
-            },
+            record::CheckoutState::Paid { confirmed_at, .. } => {
+                match self.released_after_ms(id, *confirmed_at) {
+                    // A page loaded between the commit and the release would otherwise be the last one.
+                    None if self.store.now().since(*confirmed_at) < RELEASE_SHOWN_WITHIN => {
+                        CheckoutState::Open
+                    }
+                    released_after_ms => CheckoutState::Paid { released_after_ms },
+                }
+            }
         };
         Checkout {
             id: cashier::reference(checkout.id),
@@ -161,16 +167,20 @@ impl FrontDesk {
         &self,
         id: SubscriptionId,
         request: Request,
+        once: CommandId,
     ) -> Result<Performed, Problem> {
         match request {
             Request::StartCheckout {
                 months,
                 language,
                 description,
-            } => self.start_checkout(id, months, language, description).await,
-            Request::PayFromBalance { months } => self.pay_from_balance(id, months).await,
-            Request::EndPause => self.command(id, Command::EndPause).await,
-            Request::Pause { end } => self.pause(id, end).await,
+            } => {
+                self.start_checkout(id, months, language, description, once)
+                    .await
+            }
+            Request::PayFromBalance { months } => self.pay_from_balance(id, months, once).await,
+            Request::EndPause => self.command(id, Command::EndPause, once).await,
+            Request::Pause { end } => self.command(id, Command::Pause { end }, once).await,
         }
     }
 
@@ -180,6 +190,7 @@ impl FrontDesk {
         months: Months,
         language: Language,
         description: Label,
+        once: CommandId,
     ) -> Result<Performed, Problem> {
         let facts = self.subscription(id).await.ok_or(Problem::Busy)?.facts;
         let rules = self.store.rules();
@@ -189,7 +200,7 @@ impl FrontDesk {
             return Err(Problem::Gateway);
         }
         if !offer.total.is_positive() {
-            return self.pay_from_balance(id, months).await;
+            return self.pay_from_balance(id, months, once).await;
         }
         let offer = Offer {
             subscription: id,
@@ -212,6 +223,7 @@ impl FrontDesk {
         &self,
         id: SubscriptionId,
         months: Months,
+        once: CommandId,
     ) -> Result<Performed, Problem> {
         let entry = self
             .store
@@ -237,14 +249,15 @@ impl FrontDesk {
                 tender: Tender::Balance,
             },
         };
-        self.command(id, command).await
+        self.command(id, command, once).await
     }
 
-    async fn pause(&self, id: SubscriptionId, end: PauseEnd) -> Result<Performed, Problem> {
-        self.command(id, Command::Pause { end }).await
-    }
-
-    async fn command(&self, id: SubscriptionId, command: Command) -> Result<Performed, Problem> {
+    async fn command(
+        &self,
+        id: SubscriptionId,
+        command: Command,
+        once: CommandId,
+    ) -> Result<Performed, Problem> {
         let actor = Actor {
             role: Role::Customer,
             name: id.to_string().parse().expect("an id is a short plain text"),
@@ -258,10 +271,13 @@ impl FrontDesk {
         let request = CommandRequest {
             subscription: id,
             order,
-            command_id: None,
+            command_id: Some(once),
         };
         match self.store.command(request).await {
             Ok(_) => Ok(Performed::Done),
+            // The first click brought the subscription out of the garden, so the second one asks for a
+            // renewal: another command for the same wish, which is done.
+            Err(WriteError::CommandIdReused) => Ok(Performed::Done),
             Err(error) => Err(problem_of(CashierError::Write(error))),
         }
     }
@@ -373,8 +389,9 @@ impl Desk for FrontDesk {
         &self,
         id: SubscriptionId,
         request: Request,
+        once: CommandId,
     ) -> Later<'_, Result<Performed, Problem>> {
-        Box::pin(self.perform_now(id, request))
+        Box::pin(self.perform_now(id, request, once))
     }
 
     fn webhook(&self, webhook: RawWebhook) -> Later<'_, WebhookAnswer> {
@@ -387,7 +404,8 @@ impl Desk for FrontDesk {
                 Ok(()) => WebhookAnswer::Taken,
                 Err(CashierError::Off) => WebhookAnswer::UnknownGateway,
                 Err(error @ CashierError::Webhook(_)) => {
-                    tracing::warn!(%error, "a webhook is not believed");
+                    // Anyone in the garden can send one: no more than a line for who looks for it.
+                    tracing::debug!(%error, "a webhook is not believed");
                     WebhookAnswer::Refused
                 }
                 Err(CashierError::Write(error @ (WriteError::Busy | WriteError::Failed(_)))) => {
@@ -404,3 +422,6 @@ impl Desk for FrontDesk {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,6 +242,11 @@ impl Password {
         len
     }
 
+    fn words(&self) -> impl Iterator<Item = u64> {
+        let words = self.padded.as_chunks().0;
+        words.iter().map(|word| u64::from_ne_bytes(*word))
+    }
+
     /// The octets before the padding.
     fn clear(&self) -> &[u8] {
         let len = self.padded.iter().rposition(|octet| *octet != 0);
@@ -255,7 +260,12 @@ impl Password {
 
     /// True if both are the same, in time that depends on neither.
     pub fn matches(&self, other: &Self) -> bool {
-        self.padded.ct_eq(&other.padded).into()
+        // By words: octet by octet this was a tenth of the cost of an Access-Request.
+        let difference = self
+            .words()
+            .zip(other.words())
+            .fold(0, |difference, (a, b)| difference | (a ^ b));
+        difference.ct_eq(&0).into()
     }
 
     /// True if `chap_password` is the CHAP response of this password to `challenge` (RFC 2865 section 5.3).
@@ -332,6 +342,17 @@ mod tests {
                 Password::reveal(&hidden, &ZEROS, &secret("s")).is_none(),
                 "{len}"
             );
+        }
+    }
+
+    #[test]
+    fn password_with_any_octet_changed_does_not_match() {
+        let password = Password::new(&[b'x'; PASSWORD_LEN_MAX]).unwrap();
+        assert!(password.matches(&password.clone()));
+        for at in 0..PASSWORD_LEN_MAX {
+            let mut other = [b'x'; PASSWORD_LEN_MAX];
+            other[at] ^= 1;
+            assert!(!password.matches(&Password::new(&other).unwrap()), "{at}");
         }
     }
 

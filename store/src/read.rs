@@ -196,12 +196,17 @@ impl Store {
         Ok(read_checkout(&txn, id.0.as_u128())?)
     }
 
-    /// At most `limit` checkouts that wait for their payment, in no order that matters.
+    /// At most `limit` checkouts that wait for their payment, in the order of their ids from the one
+    /// after `after` on: who comes back with the last of them sees every one in turn.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn open_checkouts(&self, limit: usize) -> Result<Vec<Checkout>, ReadError> {
-        Ok(open_checkouts(&self.snapshot()?, limit)?)
+    pub fn open_checkouts(
+        &self,
+        after: Option<CheckoutId>,
+        limit: usize,
+    ) -> Result<Vec<Checkout>, ReadError> {
+        Ok(open_checkouts(&self.snapshot()?, after, limit)?)
     }
 
     /// At most `limit` checkouts of a subscription, newest first.
@@ -483,11 +488,16 @@ fn read_checkout(txn: &ReadTransaction, id: u128) -> Result<Option<Checkout>, Fa
     Ok(checkout.transpose()?)
 }
 
-fn open_checkouts(txn: &ReadTransaction, limit: usize) -> Result<Vec<Checkout>, Fault> {
+fn open_checkouts(
+    txn: &ReadTransaction,
+    after: Option<CheckoutId>,
+    limit: usize,
+) -> Result<Vec<Checkout>, Fault> {
     let mut found = Vec::new();
+    let from = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.0.as_u128()));
     for row in txn
         .open_table(OPEN_CHECKOUTS)?
-        .iter()?
+        .range::<u128>((from, Bound::Unbounded))?
         .take(limit.min(READ_MAX))
     {
         found.extend(read_checkout(txn, row?.0.value())?);

@@ -75,6 +75,8 @@ pub struct Limits {
     pub closed_session_retention: Span,
     /// The most checkouts that wait for their payment; no more are opened (busy).
     pub open_checkouts_max: u64,
+    /// The most of them of one subscription.
+    pub open_checkouts_each_max: u64,
 }
 
 impl Default for Limits {
@@ -85,6 +87,7 @@ impl Default for Limits {
             closed_sessions_max: 20_000_000,
             closed_session_retention: Span::from_days(180),
             open_checkouts_max: 100_000,
+            open_checkouts_each_max: 32,
         }
     }
 }

@@ -24,8 +24,9 @@
 //! what waits is the journal above the sequence that the ledger has acknowledged. A number cannot
 //! grow; rows that nobody fetches (an edge that stands alone) would.
 //!
-//! `journal`, `payments`, `checkouts` and `commands` only grow: about 300 octets for each change of
-//! a subscription. Payment and command ids are never forgotten, as a repeat may come at any time.
+//! `journal`, `payments`, `commands` and the paid ones of `checkouts` only grow: about 300 octets for
+//! each change of a subscription. Payment and command ids are never forgotten, as a repeat may come
+//! at any time. Checkouts that came to nothing are bounded for each subscription and deleted later.
 //!
 //! Instants in keys are milliseconds since 1970 as `u64`; ids are UUIDs as `u128`, so that redb
 //! sorts both as people do.

@@ -3,7 +3,7 @@
 //! Everything here is a pure function of its arguments, `now` among them. A
 //! subscription is a set of [`Facts`]; its [`Standing`] is derived from them and
 //! never stored, so a missed timer cannot leave access wrong. Every change is a
-//! [`Command`] that [`decide`] turns into a [`Decision`] or a [`Refusal`]; a dry
+//! [`Command`] that [`decide()`] turns into a [`Decision`] or a [`Refusal`]; a dry
 //! run is a decision that nobody commits.
 //!
 //! Promises: no I/O, no clock, no randomness, no floating point, no panic on any

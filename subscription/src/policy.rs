@@ -5,7 +5,7 @@ use crate::money::Money;
 use crate::plan::Catalogue;
 use crate::time::Span;
 
-/// What [`crate::decide`] asks where the rules leave a choice.
+/// What [`crate::decide()`] asks where the rules leave a choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
     /// Where days and months are counted.

@@ -6,7 +6,7 @@ use crate::money::{Money, MoneyError};
 use crate::standing::Standing;
 use crate::text::PlanId;
 
-/// Why [`crate::decide`] changes nothing.
+/// Why [`crate::decide()`] changes nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The subscription is already there.

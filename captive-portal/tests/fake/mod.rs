@@ -14,6 +14,7 @@ use garth_subscription::facts::{SubscriptionId, SuspendCause};
 use garth_subscription::journal::{Effect, EntryId, JournalEntry, Snapshot};
 use garth_subscription::money::Currency;
 use garth_subscription::quote::{Quote, QuoteLine};
+use garth_subscription::text::CommandId;
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Money, Refusal, Standing, Timestamp};
 use uuid::Uuid;
@@ -37,6 +38,8 @@ pub(crate) struct Fake {
     pub(crate) addresses: Mutex<HashMap<IpAddr, Identified>>,
     pub(crate) views: Mutex<HashMap<SubscriptionId, View>>,
     pub(crate) performed: Mutex<Vec<(SubscriptionId, Request)>>,
+    /// What each of them was called.
+    pub(crate) once: Mutex<Vec<CommandId>>,
     pub(crate) webhooks: Mutex<Vec<RawWebhook>>,
     /// Where a checkout leads.
     pub(crate) hosted: Option<String>,
@@ -71,11 +74,13 @@ impl Desk for Fake {
         &self,
         id: SubscriptionId,
         request: Request,
+        once: CommandId,
     ) -> Later<'_, Result<Performed, Problem>> {
         Box::pin(async move {
             if let Some(problem) = self.problem.lock().unwrap().clone() {
                 return Err(problem);
             }
+            self.once.lock().unwrap().push(once);
             self.performed.lock().unwrap().push((id, request.clone()));
             match request {
                 Request::StartCheckout { .. } => {

@@ -444,15 +444,6 @@ fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
     let http = addresses("portal.http", &raw.http, problems);
     let https = addresses("portal.https", &raw.https, problems);
     let public_url: Option<PublicUrl> = problems.parse("portal.public_url", &raw.public_url, URL);
-    let has_certificate = raw.certificate_file.is_some() || raw.key_file.is_some();
-    if let (Some(first), false) = (raw.https.first(), has_certificate) {
-        problems.add(
-            "portal.https",
-            first.span(),
-            "https has no certificate",
-            Some("add certificate_file and key_file, or leave https out"),
-        );
-    }
     let certificate = certificate(raw.certificate_file, raw.key_file, problems);
     let public_url = public_url?;
     if public_url.is_https() && raw.https.is_empty() {

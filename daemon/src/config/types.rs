@@ -293,7 +293,7 @@ pub struct Portal {
     pub https: Vec<SocketAddr>,
     /// What subscribers are sent to.
     pub public_url: PublicUrl,
-    /// Certificate chain and key; there if and only if `https` listens.
+    /// Certificate chain and key; `None` for one that the portal signs itself.
     pub certificate: Option<CertificateFiles>,
     /// The ISP's name on every page.
     pub brand: Box<str>,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use garth_captive_portal::{Https, Listeners, Portal, PortalConfig};
 use garth_payments::sandbox::{LATE_AFTER, NAME, Sandbox, SandboxConfig};
@@ -12,16 +12,14 @@ use garth_payments::signature::SigningSecret;
 use garth_payments::{Gateways, WebUrl};
 use garth_store::Store;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::Essential;
 use super::stop::Stop;
+use super::{Essential, tls};
 use crate::cashier::Cashier;
 use crate::clock;
-use crate::config::{CertificateFiles, Config, Gateway};
+use crate::config::{Config, Gateway};
 use crate::desk::FrontDesk;
 use crate::enforcer::Released;
 
@@ -44,13 +42,12 @@ pub(super) struct Prepared(Option<Arc<ServerConfig>>);
 impl Handle {
     /// Reads the certificate anew.
     pub(super) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
-        let files = config
-            .portal
-            .as_ref()
-            .and_then(|portal| portal.certificate.as_ref());
-        match (&self.0, files) {
-            (Some(_), Some(files)) => Ok(Prepared(Some(tls(files)?))),
-            (Some(_) | None, None) | (None, Some(_)) => Ok(Prepared(None)),
+        match (&self.0, &config.portal) {
+            (Some(_), Some(portal)) if portal.certificate.is_some() => {
+                Ok(Prepared(Some(tls::config(portal)?)))
+            }
+            // A self-signed certificate stays: browsers that accepted it know it.
+            (Some(_) | None, Some(_) | None) => Ok(Prepared(None)),
         }
     }
 
@@ -142,25 +139,14 @@ pub(super) fn start(
     }
     let http = listen_all(&portal.http).context("portal.http")?;
     let https_listeners = listen_all(&portal.https).context("portal.https")?;
-    let tls = portal
-        .certificate
-        .as_ref()
-        .map(tls)
-        .transpose()?
-        .map(ArcSwap::new)
-        .map(Arc::new);
-    let https = match (&tls, https_listeners.is_empty()) {
-        (Some(tls), false) => Some(Https {
-            listeners: https_listeners,
-            tls: Arc::clone(tls),
-        }),
-        (None, false) => {
-            return Err(anyhow!(
-                "portal.https needs portal.certificate_file and portal.key_file"
-            ));
-        }
-        (Some(_) | None, true) => None,
+    let tls = match https_listeners.is_empty() {
+        true => None,
+        false => Some(Arc::new(ArcSwap::new(tls::config(portal)?))),
     };
+    let https = tls.clone().map(|tls| Https {
+        listeners: https_listeners,
+        tls,
+    });
     let desk = Arc::new(FrontDesk::new(
         parts.store,
         parts.cashier,
@@ -204,20 +190,4 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         TcpListener::from_std(socket.into())
     };
     bind().with_context(|| format!("cannot listen on {address}"))
-}
-
-fn tls(files: &CertificateFiles) -> anyhow::Result<Arc<ServerConfig>> {
-    let shown = files.certificate.display();
-    let certificates = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("portal.certificate_file {shown} cannot be read"))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("portal.key_file {} cannot be read", files.key.display()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .with_context(|| format!("portal.certificate_file {shown} does not fit its key"))?;
-    Ok(Arc::new(config))
 }

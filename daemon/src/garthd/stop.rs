@@ -5,20 +5,20 @@ use std::future::Future;
 use tokio::sync::watch;
 
 /// Says stop, once.
-pub(super) struct Stopper(watch::Sender<bool>);
+pub(crate) struct Stopper(watch::Sender<bool>);
 
 /// Hears it.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 /// A stopper and what hears it.
-pub(super) fn channel() -> (Stopper, Stop) {
+pub(crate) fn channel() -> (Stopper, Stop) {
     let (sender, receiver) = watch::channel(false);
     (Stopper(sender), Stop(receiver))
 }
 
 impl Stopper {
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.0.send_replace(true);
     }
 }

@@ -25,6 +25,8 @@ use crate::ids::SessionId;
 const CONNECTIONS_MAX: usize = 128;
 /// From the first octet to the last of a request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the first octet to the last of a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// From a connection's start to its end.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest body that is read, in octets.
@@ -43,11 +45,16 @@ pub(super) async fn run(
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (
+                slot.expect("the places are never closed"),
+                listener.accept().await,
+            )
         };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        // Also while all places are taken: slow clients must not hold up the stop.
+        let (slot, accepted) = tokio::select! {
+            (slot, accepted) = next => (slot, accepted),
             _ = stopped.changed() => return,
         };
         while connections.try_join_next().is_some() {}
@@ -250,8 +257,9 @@ async fn posted(shared: &Arc<Shared>, session: Session, request: Request<Incomin
 }
 
 async fn body_of(request: Request<Incoming>) -> Option<Bytes> {
-    let body = Limited::new(request.into_body(), BODY_LEN_MAX);
-    body.collect().await.ok().map(|body| body.to_bytes())
+    let body = Limited::new(request.into_body(), BODY_LEN_MAX).collect();
+    let body = tokio::time::timeout(BODY_TIMEOUT, body).await.ok()?;
+    body.ok().map(|body| body.to_bytes())
 }
 
 fn see_other(url: &str) -> Answer {

@@ -184,7 +184,7 @@ fn e4_one_payment_has_one_effect_and_a_second_one_is_credit() {
         CheckoutState::Paid { payment, entry, .. }
             if payment.as_str() == "pay-1" && entry == first.entry
     ));
-    assert!(world.store.open_checkouts(10).unwrap().is_empty());
+    assert!(world.store.open_checkouts(None, 10).unwrap().is_empty());
     assert_eq!(world.store.history(id, None, 10).unwrap().len(), 3);
     assert!(matches!(
         world.capture(checkout, "pay-1", "29.00"),
@@ -256,6 +256,65 @@ fn more_open_checkouts_than_the_bound_are_refused_as_busy() {
     ));
     wait(world.store.expire_checkout(first)).unwrap();
     wait(world.store.open_checkout(second)).unwrap();
+}
+
+#[test]
+fn no_subscription_takes_the_checkouts_of_the_others() {
+    let world = World::with(|options| options.limits.open_checkouts_each_max = 2);
+    let (greedy, other) = (
+        world.add(1, "2026-11-20T00:00:00Z"),
+        world.add(2, "2026-11-20T00:00:00Z"),
+    );
+    let first = world.checkout(greedy, 1, "30.00");
+    world.checkout(greedy, 2, "30.00");
+    let third = crate::world::checkout(greedy, 3, "30.00", world.store.now());
+    assert!(matches!(
+        wait(world.store.open_checkout(third.clone())),
+        Err(WriteError::Busy)
+    ));
+    world.checkout(other, 4, "30.00");
+    world.capture(first, "pay-1", "30.00").unwrap();
+    wait(world.store.open_checkout(third)).unwrap();
+    world.check();
+}
+
+#[test]
+fn a_checkout_that_came_to_nothing_is_forgotten_and_a_paid_one_is_not() {
+    let world = World::new();
+    let id = world.add(1, "2026-11-20T00:00:00Z");
+    let paid = world.checkout(id, 1, "30.00");
+    world.capture(paid, "pay-1", "30.00").unwrap();
+    let expired = world.checkout(id, 2, "30.00");
+    wait(world.store.expire_checkout(expired)).unwrap();
+    let open = world.checkout(id, 3, "30.00");
+    world.clock.set("2026-12-20T12:00:00Z");
+    world.checkout(id, 4, "30.00");
+    assert!(world.store.checkout(expired).unwrap().is_some(), "29 days");
+    world.clock.set("2026-12-22T12:00:00Z");
+    world.checkout(id, 5, "30.00");
+    assert_eq!(world.store.checkout(expired).unwrap(), None);
+    for kept in [paid, open] {
+        assert!(world.store.checkout(kept).unwrap().is_some());
+    }
+    assert_eq!(world.store.checkouts_of(id, 10).unwrap().len(), 4);
+    world.check();
+}
+
+#[test]
+fn open_checkouts_are_seen_in_turn_however_many_there_are() {
+    let world = World::new();
+    let id = world.add(1, "2026-11-20T00:00:00Z");
+    for number in 1..=7 {
+        world.checkout(id, number, "30.00");
+    }
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let part = world.store.open_checkouts(after, 3).unwrap();
+        let Some(last) = part.last() else { break };
+        after = Some(last.id);
+        seen.extend(part.iter().map(|checkout| checkout.id.0.as_u128()));
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! The portal's certificate: the operator's, or one that we sign ourselves until there is one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::{CertificateFiles, Portal};
+
+/// What the portal's TLS listeners speak with.
+///
+/// # Errors
+/// Files that cannot be read, or a certificate that does not fit its key.
+pub(super) fn config(portal: &Portal) -> anyhow::Result<Arc<ServerConfig>> {
+    let (certificates, key) = match &portal.certificate {
+        Some(files) => from_files(files)?,
+        None => self_signed(host(portal.public_url.authority()))?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .context("portal.certificate_file does not fit portal.key_file")?;
+    Ok(Arc::new(config))
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn from_files(files: &CertificateFiles) -> anyhow::Result<Identity> {
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| {
+            format!(
+                "portal.certificate_file {} cannot be read",
+                files.certificate.display()
+            )
+        })?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .with_context(|| format!("portal.key_file {} cannot be read", files.key.display()))?;
+    Ok((certificates, key))
+}
+
+/// A certificate nobody trusts yet: enough to try things out, and said aloud in the log.
+fn self_signed(host: &str) -> anyhow::Result<Identity> {
+    tracing::warn!(
+        host,
+        "portal.certificate_file is not set: the portal signs its own certificate, and browsers will warn"
+    );
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([host.to_owned()])
+        .with_context(|| format!("no certificate can be made for {host}"))?;
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der())
+        .map_err(|error| anyhow::anyhow!("a key of our own is not read: {error}"))?;
+    Ok((vec![cert.der().clone()], key))
+}
+
+/// The name or address of an authority such as `portal.example.net:8443` or `[2001:db8::1]:8443`.
+fn host(authority: &str) -> &str {
+    if let Some((address, _)) = authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        return address;
+    }
+    match authority.rsplit_once(':') {
+        Some((host, _)) if host.parse::<IpAddr>().is_ok() || !host.contains(':') => host,
+        Some(_) | None => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_authority_has_no_port() {
+        for (authority, expected) in [
+            ("portal.example.net", "portal.example.net"),
+            ("portal.example.net:8443", "portal.example.net"),
+            ("192.0.2.1:8443", "192.0.2.1"),
+            ("[2001:db8::1]:8443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+        ] {
+            assert_eq!(host(authority), expected);
+        }
+    }
+
+    #[test]
+    fn a_self_signed_certificate_fits_its_key_and_names_the_host() {
+        for host in ["portal.example.net", "192.0.2.1", "2001:db8::1"] {
+            let (certificates, key) = self_signed(host).unwrap();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let built = ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(certificates, key);
+            assert!(built.is_ok(), "{host}");
+        }
+    }
+}

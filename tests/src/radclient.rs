@@ -1,0 +1,113 @@
+//! A NAS that is not ours: radclient of FreeRADIUS, on the router.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+
+use crate::namespace::Namespace;
+
+/// What kind of question, as radclient names it, and the port it goes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Question {
+    /// Access-Request.
+    Authentication,
+    /// Accounting-Request.
+    Accounting,
+    /// Status-Server, to the authentication port.
+    Status,
+    /// Status-Server, to the accounting port.
+    AccountingStatus,
+}
+
+impl Question {
+    fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Authentication => ["127.0.0.1:1812", "auth"],
+            Self::Accounting => ["127.0.0.1:1813", "acct"],
+            Self::Status => ["127.0.0.1:1812", "status"],
+            Self::AccountingStatus => ["127.0.0.1:1813", "status"],
+        }
+    }
+}
+
+/// What radclient received.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// Such as `Access-Accept`; nothing when no answer came that verifies.
+    pub code: Option<String>,
+    /// `Name = value` lines, as radclient prints them.
+    pub attributes: Vec<String>,
+    /// All that radclient said.
+    pub said: String,
+}
+
+impl Reply {
+    /// Whether the answer is `code`.
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The value of the first attribute `name`, quotes removed.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find_map(|line| {
+            let (known, value) = line.split_once(" = ")?;
+            (known == name).then(|| value.trim_matches('"'))
+        })
+    }
+}
+
+/// Asks garthd once, with `attributes` as lines of radclient, and waits one second at most.
+///
+/// # Errors
+///
+/// When radclient does not run. Silence is a reply too.
+pub fn ask(
+    router: &Namespace,
+    question: Question,
+    secret: &str,
+    attributes: &str,
+) -> Result<Reply> {
+    let mut command = router.command("radclient");
+    command
+        .args(["-x", "-r", "1", "-t", "1"])
+        .args(question.words())
+        .arg(secret)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().context("radclient does not start")?;
+    let input = format!("Message-Authenticator = 0x00\n{attributes}\n");
+    child
+        .stdin
+        .take()
+        .context("a pipe")?
+        .write_all(input.as_bytes())
+        .context("telling radclient")?;
+    let output = child.wait_with_output().context("waiting for radclient")?;
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(read(said))
+}
+
+/// The last reply in what radclient said.
+fn read(said: String) -> Reply {
+    let mut code = None;
+    let mut attributes = Vec::new();
+    for line in said.lines() {
+        if let Some(rest) = line.strip_prefix("Received ") {
+            code = rest.split_whitespace().next().map(str::to_owned);
+            attributes.clear();
+        } else if let Some(attribute) = line.strip_prefix('\t').filter(|_| code.is_some()) {
+            attributes.push(attribute.to_owned());
+        }
+    }
+    Reply {
+        code,
+        attributes,
+        said,
+    }
+}

@@ -1,0 +1,163 @@
+//! RADIUS as a NAS meets it, by radclient of FreeRADIUS.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
+use garth_tests::Lab;
+use garth_tests::garthd::SECRET;
+use garth_tests::network::Family;
+use garth_tests::radclient::{self, Question, Reply};
+use garth_tests::story::Story;
+
+const PAID: &str = r#"{"username":"bruno","password":"bird-cherry-8","plan":"home-100","paid_through":"2099-01-31"}"#;
+
+fn lab_with_bruno() -> Lab {
+    let lab = Lab::start().unwrap();
+    lab.import(PAID).unwrap();
+    lab
+}
+
+fn login(lab: &Lab, attributes: &str) -> Reply {
+    lab.radius(Question::Authentication, attributes).unwrap()
+}
+
+#[test]
+fn pap_and_chap_with_the_right_password_are_accepted_with_the_plan() {
+    let lab = lab_with_bruno();
+    for password in ["User-Password", "CHAP-Password"] {
+        let reply = login(
+            &lab,
+            &format!("User-Name = bruno\n{password} = bird-cherry-8"),
+        );
+        assert!(reply.is("Access-Accept"), "{password}: {}", reply.said);
+        assert_eq!(
+            reply.attribute("Mikrotik-Rate-Limit"),
+            Some("20000k/100000k")
+        );
+        assert_eq!(
+            reply.attributes[0].split(' ').next(),
+            Some("Message-Authenticator")
+        );
+    }
+}
+
+#[test]
+fn wrong_password_and_unknown_user_are_rejected() {
+    let lab = lab_with_bruno();
+    for attributes in [
+        "User-Name = bruno\nUser-Password = bird-cherry-9",
+        "User-Name = bruno\nCHAP-Password = bird-cherry-9",
+        "User-Name = nobody\nUser-Password = bird-cherry-8",
+        "User-Name = \"bruno \"\nUser-Password = bird-cherry-8",
+    ] {
+        let reply = login(&lab, attributes);
+        assert!(reply.is("Access-Reject"), "{attributes}: {}", reply.said);
+    }
+}
+
+#[test]
+fn wrong_secret_is_answered_with_silence_and_counted() {
+    let lab = lab_with_bruno();
+    let attributes = "User-Name = bruno\nUser-Password = bird-cherry-8";
+    let router = &lab.network.router;
+    let reply = radclient::ask(
+        router,
+        Question::Authentication,
+        "another secret",
+        attributes,
+    )
+    .unwrap();
+    assert_eq!(reply.code, None, "{}", reply.said);
+    let reply = radclient::ask(router, Question::Authentication, SECRET, attributes).unwrap();
+    assert!(reply.is("Access-Accept"), "{}", reply.said);
+    let status = lab.garthctl.json(&["status"]).unwrap().to_string();
+    assert!(status.contains("drop"), "no counter of drops in {status}");
+}
+
+#[test]
+fn status_server_is_answered_on_both_ports() {
+    let lab = Lab::start().unwrap();
+    let reply = lab.radius(Question::Status, "").unwrap();
+    assert!(reply.is("Access-Accept"), "{}", reply.said);
+    let reply = lab.radius(Question::AccountingStatus, "").unwrap();
+    assert!(reply.is("Accounting-Response"), "{}", reply.said);
+}
+
+#[test]
+fn accounting_from_start_to_stop_is_one_session() {
+    let lab = lab_with_bruno();
+    for (status, octets) in [
+        ("Start", 0),
+        ("Interim-Update", 1_000),
+        ("Interim-Update", 500),
+        ("Stop", 2_000),
+    ] {
+        let reply = lab
+            .radius(
+                Question::Accounting,
+                &format!(
+                    "Acct-Status-Type = {status}\nAcct-Session-Id = \"8120abcd\"\nUser-Name = bruno\n\
+                     Framed-IP-Address = 10.64.0.8\nAcct-Output-Octets = {octets}\nAcct-Output-Gigawords = 1"
+                ),
+            )
+            .unwrap();
+        assert!(reply.is("Accounting-Response"), "{}", reply.said);
+        let sessions = lab.sessions("bruno").unwrap();
+        assert_eq!(
+            sessions.len(),
+            usize::from(status != "Stop"),
+            "after {status}: {sessions:?}"
+        );
+        if let Some(session) = sessions.first() {
+            let seen = session["output_octets"].as_u64().unwrap();
+            assert!(seen >= (1 << 32) + octets, "usage went down: {seen}");
+        }
+    }
+}
+
+#[test]
+fn terminated_subscriber_is_rejected() {
+    let lab = lab_with_bruno();
+    lab.garthctl
+        .run(&[
+            "subscription",
+            "terminate",
+            "bruno",
+            "--yes",
+            "--reason",
+            "moved away",
+        ])
+        .unwrap();
+    let reply = login(&lab, "User-Name = bruno\nUser-Password = bird-cherry-8");
+    assert!(reply.is("Access-Reject"), "{}", reply.said);
+}
+
+#[test]
+fn paused_subscriber_is_accepted_into_the_garden_and_out_of_it() {
+    let lab = lab_with_bruno();
+    let attributes = "User-Name = bruno\nUser-Password = bird-cherry-8";
+    lab.garthctl
+        .run(&["subscription", "pause", "bruno", "--reason", "holiday"])
+        .unwrap();
+    let reply = login(&lab, attributes);
+    assert!(reply.is("Access-Accept"), "{}", reply.said);
+    assert_eq!(reply.attribute("Mikrotik-Address-List"), Some("garden"));
+    lab.garthctl
+        .run(&["subscription", "end-pause", "bruno"])
+        .unwrap();
+    let reply = login(&lab, attributes);
+    assert_eq!(
+        reply.attribute("Mikrotik-Rate-Limit"),
+        Some("20000k/100000k")
+    );
+}
+
+#[test]
+fn suspended_subscriber_is_accepted_not_rejected() {
+    let lab = Lab::start().unwrap();
+    Story::of(&lab, Family::V4).unwrap().is_suspended().unwrap();
+    let reply = login(&lab, "User-Name = anna\nUser-Password = rose-garden-7");
+    assert!(reply.is("Access-Accept"), "{}", reply.said);
+}
