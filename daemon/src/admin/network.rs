@@ -155,3 +155,43 @@ pub struct DaemonStatus {
     /// Counters by name, such as `radius_accept_full` or `radius_drop_malformed`.
     pub counters: BTreeMap<String, u64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_garden_is_faultless_only_if_the_kernel_holds_what_is_wanted() {
+        let well = GardenStatus {
+            backend: "nftables".to_owned(),
+            intact: true,
+            walled_ipv4: 7,
+            restored: 3,
+            conflicts: 1,
+            ..GardenStatus::default()
+        };
+        assert_eq!(well.faults(), Vec::<String>::new());
+        let elsewhere = GardenStatus {
+            backend: "none".to_owned(),
+            ..GardenStatus::default()
+        };
+        assert_eq!(elsewhere.faults(), Vec::<String>::new());
+        type Break = fn(&mut GardenStatus);
+        let breaks: [(Break, &str); 5] = [
+            (
+                |garden| garden.paid_but_blocked = 2,
+                "2 addresses of subscribers who have paid",
+            ),
+            (|garden| garden.intact = false, "another tool"),
+            (|garden| garden.missing = 1, "1 addresses are open"),
+            (|garden| garden.surplus = 1, "1 addresses are walled"),
+            (|garden| garden.error = Some("EPERM".to_owned()), "EPERM"),
+        ];
+        for (wrong, words) in breaks {
+            let mut garden = well.clone();
+            wrong(&mut garden);
+            let faults = garden.faults();
+            assert!(faults.len() == 1 && faults[0].contains(words), "{faults:?}");
+        }
+    }
+}

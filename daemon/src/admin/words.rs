@@ -252,3 +252,56 @@ fn last_change_in_words(newest: &ChainedEntry, tz: Tz) -> String {
         when(entry.performed_at, tz)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wall(actual: WallState, wanted: bool, access: Access) -> String {
+        let prefix = "10.64.0.7".to_owned();
+        let wall = WallBody {
+            prefix,
+            wanted,
+            actual,
+        };
+        wall_in_words(&wall, access)
+    }
+
+    #[test]
+    fn a_wall_that_is_not_as_it_should_be_says_so() {
+        use WallState::{Down, Elsewhere, Unknown, Up};
+        for (actual, wanted, access, words) in [
+            (Up, true, Access::Garden, "The wall is up at 10.64.0.7."),
+            (Down, false, Access::Full, "it reaches the Internet"),
+            (
+                Down,
+                false,
+                Access::Garden,
+                "another subscription that has paid",
+            ),
+            (
+                Down,
+                true,
+                Access::Garden,
+                "should be up at 10.64.0.7 and is not",
+            ),
+            (
+                Up,
+                false,
+                Access::Full,
+                "is up at 10.64.0.7 and should not be",
+            ),
+            (Unknown, true, Access::Garden, "cannot be read"),
+            (Elsewhere, true, Access::Garden, "up to the NAS"),
+        ] {
+            let said = wall(actual, wanted, access);
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn who_is_nowhere_is_told_to_be_nowhere() {
+        assert!(walls_in_words(&[], Access::Garden)[0].starts_with("No address"));
+        assert!(sessions_in_words(&[], chrono_tz::UTC)[0].contains("offline"));
+    }
+}

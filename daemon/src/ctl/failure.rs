@@ -75,7 +75,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// Some lines of an import were not taken; each was told already.
-    #[error("{0} of the lines are wrong; each is named above by its number")]
+    #[error("lines that were not taken, each told by its number: {0}")]
     Lines(u64),
     /// A file.
     #[error("{path}: {source}", path = path.display())]

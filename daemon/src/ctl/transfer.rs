@@ -23,6 +23,9 @@ const CHUNK_LEN: usize = 64 << 10;
 /// How many chunks wait for a daemon that is behind.
 const CHUNKS_WAITING_MAX: usize = 4;
 
+/// How many bad lines are told on a terminal; in a file or a pipe all are.
+const TOLD_ON_TERMINAL_MAX: u64 = 20;
+
 /// A bar on a terminal, nothing elsewhere.
 fn bar(len: Option<u64>, template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
@@ -146,6 +149,7 @@ async fn report(
 ) -> Result<ProgressLine, Failure> {
     let mut lines = Lines::default();
     let mut last = None;
+    let mut complaints = Complaints::new();
     while let Some(chunk) = client.next_chunk(response).await? {
         lines.feed(&chunk);
         loop {
@@ -153,7 +157,7 @@ async fn report(
                 Split::Line(line) => {
                     let line: ProgressLine = serde_json::from_slice(line)
                         .map_err(|error| Failure::Answer(error.to_string()))?;
-                    tell(&line, output, progress)?;
+                    tell(&line, output, progress, &mut complaints)?;
                     last = Some(line);
                 }
                 Split::TooLong => return Err(cut_off()),
@@ -164,7 +168,39 @@ async fn report(
     last.ok_or_else(cut_off)
 }
 
-fn tell(line: &ProgressLine, output: &mut Output, progress: &ProgressBar) -> Result<(), Failure> {
+/// How many bad lines were told, and how many are.
+struct Complaints {
+    told: u64,
+    told_max: u64,
+}
+
+impl Complaints {
+    fn new() -> Self {
+        let told_max = if io::stderr().is_terminal() {
+            TOLD_ON_TERMINAL_MAX
+        } else {
+            u64::MAX
+        };
+        Self { told: 0, told_max }
+    }
+
+    /// What to say of one more bad line, if anything.
+    fn one_more(&mut self, complaint: String) -> Option<String> {
+        self.told = self.told.saturating_add(1);
+        match self.told.checked_sub(self.told_max) {
+            None | Some(0) => Some(complaint),
+            Some(1) => Some("… and more; 2> FILE keeps all of them".to_owned()),
+            Some(_) => None,
+        }
+    }
+}
+
+fn tell(
+    line: &ProgressLine,
+    output: &mut Output,
+    progress: &ProgressBar,
+    complaints: &mut Complaints,
+) -> Result<(), Failure> {
     match line {
         ProgressLine::Bad {
             line: number,
@@ -177,7 +213,10 @@ fn tell(line: &ProgressLine, output: &mut Output, progress: &ProgressBar) -> Res
             let rule = rule
                 .as_ref()
                 .map_or(String::new(), |rule| format!("{rule}: "));
-            progress.suspend(|| warn(&format!("line {number}: {rule}{error}")));
+            let complaint = format!("line {number}: {rule}{error}");
+            if let Some(words) = complaints.one_more(complaint) {
+                progress.suspend(|| warn(&words));
+            }
         }
         ProgressLine::Progress { done, of } => {
             progress.set_message(format!("{done} done"));
@@ -250,5 +289,25 @@ pub(super) async fn verify(client: &Client, output: &mut Output) -> Result<(), F
         ProgressLine::Bad { .. } | ProgressLine::Progress { .. } | ProgressLine::Summary { .. } => {
             Err(cut_off())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_flooded_with_bad_lines() {
+        let mut complaints = Complaints {
+            told: 0,
+            told_max: 2,
+        };
+        let said: Vec<_> = (1..=5)
+            .filter_map(|line| complaints.one_more(format!("line {line}")))
+            .collect();
+        assert_eq!(
+            said,
+            ["line 1", "line 2", "… and more; 2> FILE keeps all of them"]
+        );
     }
 }
