@@ -170,7 +170,16 @@ mod tests {
     #[test]
     fn what_is_no_token_is_foreign() {
         let key = FormKey::random();
-        for text in ["", ".", "1.", "x.00", "99999999999999999999.00", "1.é", "1.0.", "1.+1.é"] {
+        for text in [
+            "",
+            ".",
+            "1.",
+            "x.00",
+            "99999999999999999999.00",
+            "1.é",
+            "1.0.",
+            "1.+1.é",
+        ] {
             assert_eq!(
                 key.check(b"a", text, at(0)),
                 Err(TokenError::Foreign),
