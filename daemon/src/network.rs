@@ -188,7 +188,7 @@ impl Network for RouterNetwork {
     fn walls(&self, id: SubscriptionId) -> Answer<'_, Vec<WallBody>> {
         Box::pin(async move {
             let walls = self.wake.walls(id).await.unwrap_or_default();
-            walls.into_iter().map(wall_body).collect()
+            walls.iter().map(wall_body).collect()
         })
     }
 
@@ -210,7 +210,7 @@ impl Network for RouterNetwork {
     }
 }
 
-fn wall_body(wall: enforcer::Wall) -> WallBody {
+fn wall_body(wall: &enforcer::Wall) -> WallBody {
     WallBody {
         prefix: wall.prefix.to_string(),
         wanted: wall.wanted,

@@ -5,7 +5,7 @@
 use std::ops::Bound;
 
 use garth_subscription::facts::SubscriptionId;
-use garth_subscription::subscriber::MacAddress;
+use garth_subscription::subscriber::{MacAddress, Subscriber};
 use garth_subscription::text::PaymentId;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
@@ -22,9 +22,10 @@ use crate::store::Store;
 use crate::tables::{
     CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME, CLOSED_SESSIONS,
     IDENTITIES, IdentityKind, JOURNAL, JOURNAL_BY_SUBSCRIPTION, LIVE_BY_SUBSCRIPTION,
-    LIVE_SESSIONS, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of, session_key,
-    session_octets,
+    LIVE_SESSIONS, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of, identities,
+    identity_text, session_key, session_octets,
 };
+use crate::write::WriteError;
 
 /// The most rows that one read returns, whatever is asked for.
 pub const READ_MAX: usize = 10_000;
@@ -62,6 +63,32 @@ impl Store {
     /// [`ReadError`].
     pub fn resolve(&self, name: &str) -> Result<Option<SubscriptionId>, ReadError> {
         Ok(resolve(&self.snapshot()?, name)?)
+    }
+
+    /// Whether a new subscription could go by these names and addresses now: what [`Self::preview`]
+    /// does not look at.
+    ///
+    /// # Errors
+    /// [`WriteError::NoIdentity`], [`WriteError::IdentityTaken`] as adding it would say, or
+    /// [`WriteError::Failed`] if the disk cannot be read.
+    pub fn check_identities(&self, subscriber: &Subscriber) -> Result<(), WriteError> {
+        if subscriber.user_name.is_none()
+            && subscriber.mac.is_none()
+            && subscriber.external_id.is_none()
+        {
+            return Err(WriteError::NoIdentity);
+        }
+        let taken = self
+            .snapshot()
+            .and_then(|txn| taken_identity(&txn, subscriber));
+        match taken {
+            Ok(None) => Ok(()),
+            Ok(Some(kind)) => Err(WriteError::IdentityTaken {
+                kind: kind.as_str(),
+                value: identity_text(subscriber, kind),
+            }),
+            Err(fault) => Err(WriteError::Failed(ReadError::from(fault).to_string())),
+        }
     }
 
     /// At most `limit` subscriptions in the order of their ids, those after `after`.
@@ -128,6 +155,20 @@ impl Store {
             sessions.extend(closed_sessions(&txn, of, limit - sessions.len())?);
         }
         Ok(sessions)
+    }
+
+    /// At most `limit` live sessions of all subscriptions in the order of their keys, those after
+    /// `after`: page by page all of them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn live_sessions(
+        &self,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<Vec<Session>, ReadError> {
+        let txn = self.snapshot()?;
+        Ok(live_sessions_after(&txn, after, limit.min(READ_MAX))?)
     }
 
     /// The session of that name: the live one, else the one closed last.
@@ -222,6 +263,19 @@ fn resolve(txn: &ReadTransaction, name: &str) -> Result<Option<SubscriptionId>, 
         return Ok(Some(id));
     }
     find(IdentityKind::ExternalId.key(name.as_bytes()))
+}
+
+fn taken_identity(
+    txn: &ReadTransaction,
+    subscriber: &Subscriber,
+) -> Result<Option<IdentityKind>, Fault> {
+    let table = txn.open_table(IDENTITIES)?;
+    for (kind, key) in identities(subscriber) {
+        if table.get(key.as_slice())?.is_some() {
+            return Ok(Some(kind));
+        }
+    }
+    Ok(None)
 }
 
 fn subscriptions(
@@ -337,15 +391,11 @@ fn live_sessions(
     of: Option<SubscriptionId>,
     limit: usize,
 ) -> Result<Vec<Session>, Fault> {
+    let Some(id) = of.map(id_key) else {
+        return live_sessions_after(txn, None, limit);
+    };
     let live = txn.open_table(LIVE_SESSIONS)?;
     let mut found = Vec::new();
-    let Some(id) = of.map(id_key) else {
-        for row in live.iter()?.take(limit) {
-            let (key, value) = row?;
-            found.push(decode_session(session_key(key.value())?, value.value())?.0);
-        }
-        return Ok(found);
-    };
     let by_subscription = txn.open_table(LIVE_BY_SUBSCRIPTION)?;
     for row in by_subscription.range((id, [].as_slice())..)?.take(limit) {
         let (key, _) = row?;
@@ -356,6 +406,24 @@ fn live_sessions(
         if let Some(value) = live.get(key)? {
             found.push(decode_session(session_key(key)?, value.value())?.0);
         }
+    }
+    Ok(found)
+}
+
+fn live_sessions_after(
+    txn: &ReadTransaction,
+    after: Option<&SessionKey>,
+    limit: usize,
+) -> Result<Vec<Session>, Fault> {
+    let live = txn.open_table(LIVE_SESSIONS)?;
+    let after = after.map(session_octets);
+    let from = after.as_ref().map_or(Bound::Unbounded, |octets| {
+        Bound::Excluded(octets.as_slice())
+    });
+    let mut found = Vec::new();
+    for row in live.range::<&[u8]>((from, Bound::Unbounded))?.take(limit) {
+        let (key, value) = row?;
+        found.push(decode_session(session_key(key.value())?, value.value())?.0);
     }
     Ok(found)
 }

@@ -76,15 +76,8 @@ impl Admin {
         let mut answer = difference(&rules.catalogue, &wanted);
         answer.dry_run = change.dry_run;
         if !change.dry_run {
-            self.store.apply_plans(plans, change.actor.clone()).await?;
-            tracing::info!(
-                actor = %change.actor.name.as_str().escape_debug(),
-                role = change.actor.role.as_str(),
-                added = answer.added.len(),
-                changed = answer.changed.len(),
-                removed = answer.removed.len(),
-                "plans applied"
-            );
+            // The store logs who replaced what.
+            self.store.apply_plans(plans, change.actor).await?;
         }
         Ok(body::ok(&answer))
     }

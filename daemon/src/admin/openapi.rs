@@ -121,6 +121,11 @@ const SCHEMAS: &[Schema] = &[
         &[("items", Many("Subscription"))],
         &[("next", Text)],
     ),
+    (
+        "SessionPage",
+        &[("items", Many("Session"))],
+        &[("next", Text)],
+    ),
     ("EntryPage", &[("items", Many("Entry"))], &[("next", Text)]),
     (
         "Snapshot",
@@ -385,7 +390,6 @@ const SCHEMAS: &[Schema] = &[
 /// Answers that are an array of a schema.
 const ARRAYS: &[(&str, &str)] = &[
     ("Plans", "Plan"),
-    ("Sessions", "Session"),
     ("Actions", "Action"),
     ("Quotes", "Quote"),
     ("Disconnected", "DisconnectedSession"),
@@ -452,10 +456,9 @@ fn field_schema(is: &Is) -> Value {
 }
 
 fn operation(route: &Route) -> Value {
-    let (needs, role) = match route.needs {
-        Needs::Read => (false, "viewer"),
-        Needs::Change => (true, "operator"),
-        Needs::Act => (false, "operator"),
+    let role = match route.needs {
+        Needs::Read => "viewer",
+        Needs::Change | Needs::Declare | Needs::Act => "operator",
     };
     let answer_type = match route.answer {
         "ProgressLine" | "ImportLine" => super::body::JSON_LINES,
@@ -465,7 +468,7 @@ fn operation(route: &Route) -> Value {
         "operationId": format!("{:?}", route.action),
         "summary": route.summary,
         "x-role": role,
-        "parameters": parameters(route, needs),
+        "parameters": parameters(route),
         "responses": {
             "2XX": {
                 "description": "Done",
@@ -490,7 +493,7 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
-fn parameters(route: &Route, changes: bool) -> Vec<Value> {
+fn parameters(route: &Route) -> Vec<Value> {
     let query = |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
     let mut parameters = Vec::new();
     if route.path.contains("{name}") {
@@ -499,10 +502,12 @@ fn parameters(route: &Route, changes: bool) -> Vec<Value> {
         }));
     }
     parameters.extend(route.query.iter().map(|name| query(name)));
-    if changes {
+    if matches!(route.needs, Needs::Change | Needs::Declare) {
         parameters.push(json!({
             "name": "dry_run", "in": "query", "schema": { "type": "boolean" }
         }));
+    }
+    if route.needs == Needs::Change {
         parameters.push(query("command_id"));
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" }

@@ -47,6 +47,14 @@ impl Problem {
         Self::new("malformed request", StatusCode::BAD_REQUEST, detail)
     }
 
+    /// A command id where there is no record that could remember it.
+    pub(crate) fn no_command_id() -> Self {
+        Self::malformed(
+            "no command id is kept here: the same plans or lines change nothing twice, and a \
+             disconnect ends what is live at that time",
+        )
+    }
+
     /// The peer's role does not reach that far.
     pub(crate) fn forbidden(detail: impl ToString) -> Self {
         Self::new("not permitted", StatusCode::FORBIDDEN, detail)

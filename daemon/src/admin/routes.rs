@@ -12,6 +12,9 @@ use super::role::{AdminRole, Peer};
 /// and people read them in this one.
 pub(crate) const TIME_ZONE: HeaderName = HeaderName::from_static("garth-time-zone");
 
+/// The header with the command id of a change (L33).
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Action {
@@ -50,8 +53,10 @@ pub(crate) enum Action {
 pub(crate) enum Needs {
     /// [`AdminRole::Viewer`].
     Read,
-    /// [`AdminRole::Operator`], and takes `dry_run`.
+    /// [`AdminRole::Operator`]; takes `dry_run`, and a command id under which it has one effect.
     Change,
+    /// [`AdminRole::Operator`]; takes `dry_run`, and refuses a command id, which nothing would remember.
+    Declare,
     /// [`AdminRole::Operator`]; there is nothing to try dry.
     Act,
 }
@@ -230,7 +235,7 @@ pub(crate) const ROUTES: [Route; 28] = [
         action: Action::Import,
         method: "POST",
         path: "/v1/import",
-        needs: Needs::Change,
+        needs: Needs::Declare,
         summary: "Add many subscriptions: JSON Lines or, with content type text/csv, CSV",
         query: &[],
         body: Some("ImportLine"),
@@ -249,7 +254,7 @@ pub(crate) const ROUTES: [Route; 28] = [
         action: Action::PlanApply,
         method: "PUT",
         path: "/v1/plans",
-        needs: Needs::Change,
+        needs: Needs::Declare,
         summary: "Replace the catalogue by this one",
         query: &[],
         body: Some("PlanFile"),
@@ -258,15 +263,15 @@ pub(crate) const ROUTES: [Route; 28] = [
     read(
         Action::SessionList,
         "/v1/sessions",
-        &["subscription", "live", "limit"],
-        "Sessions",
+        &["subscription", "live", "after", "limit"],
+        "SessionPage",
         "RADIUS sessions",
     ),
     Route {
         action: Action::SessionDisconnect,
         method: "POST",
         path: "/v1/sessions/disconnect",
-        needs: Needs::Change,
+        needs: Needs::Declare,
         summary: "Ask the NAS to end one session, or all of a subscription",
         query: &[],
         body: Some("Disconnect"),
@@ -341,9 +346,14 @@ impl Query {
             .into_owned()
             .collect();
         let changes = route.needs == Needs::Change;
+        let tries = changes || route.needs == Needs::Declare;
         for (at, (key, _)) in pairs.iter().enumerate() {
             let known = route.query.contains(&key.as_str())
-                || changes && matches!(key.as_str(), "dry_run" | "command_id");
+                || tries && key == "dry_run"
+                || changes && key == "command_id";
+            if key == "command_id" && !known {
+                return Err(Problem::no_command_id());
+            }
             if !known {
                 return Err(Problem::malformed(format!("unknown parameter {key:?}")));
             }
@@ -444,6 +454,9 @@ impl Admin {
         let (route, name) = find(request.method(), request.uri().path())?;
         let query = Query::read(request.uri().query().unwrap_or_default(), route)?;
         permit(role, route.needs)?;
+        if route.needs != Needs::Change && request.headers().contains_key(IDEMPOTENCY_KEY) {
+            return Err(Problem::no_command_id());
+        }
         let call = Call {
             action: route.action,
             name,
@@ -486,7 +499,7 @@ impl Admin {
 pub(crate) fn permit(role: AdminRole, needs: Needs) -> Result<(), Problem> {
     let least = match needs {
         Needs::Read => AdminRole::Viewer,
-        Needs::Change | Needs::Act => AdminRole::Operator,
+        Needs::Change | Needs::Declare | Needs::Act => AdminRole::Operator,
     };
     if role >= least {
         return Ok(());

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
 use super::subscriptions::{Change, page_limit};
-use super::wire::{DisconnectedBody, SessionBody, session_id_octets, session_id_text};
+use super::wire::{DisconnectedBody, Page, SessionBody, session_id_octets, session_id_text};
 
 /// The most sessions of one subscription that one request ends.
 const DISCONNECT_MAX: usize = 100;
@@ -26,6 +26,27 @@ struct DisconnectBody {
     acct_session_id: Option<String>,
 }
 
+/// Between the NAS and the session of a cursor: neither has control characters as text.
+const CURSOR_SEPARATOR: char = '\t';
+
+/// Where a page of sessions ended.
+fn cursor_of(key: &SessionKey) -> String {
+    let id = session_id_text(&key.acct_session_id);
+    format!("{}{CURSOR_SEPARATOR}{id}", key.nas)
+}
+
+/// What [`cursor_of`] was made from.
+fn key_of(cursor: &str) -> Result<SessionKey, Problem> {
+    let parts = cursor.split_once(CURSOR_SEPARATOR);
+    let key = parts.and_then(|(nas, id)| {
+        Some(SessionKey {
+            nas: nas.into(),
+            acct_session_id: session_id_octets(id)?,
+        })
+    });
+    key.ok_or_else(|| Problem::malformed("after: not what a page gave as next"))
+}
+
 impl Admin {
     pub(crate) async fn session_list(&self, call: &Call) -> Result<Response<Body>, Problem> {
         let live_only = call.query.parse("live")?.unwrap_or(true);
@@ -34,11 +55,23 @@ impl Admin {
             Some(name) => Some(self.named(name).await?.facts.id),
             None => None,
         };
+        let after = call.query.get("after").map(key_of).transpose()?;
+        // All live ones come page by page; one subscription's, and those that have ended, are one page.
+        let pages = of.is_none() && live_only;
+        if after.is_some() && !pages {
+            return Err(Problem::malformed("after: only for all live sessions"));
+        }
         let sessions = self
-            .read(move |store| store.sessions(of, live_only, limit))
+            .read(move |store| match after {
+                None if !pages => store.sessions(of, live_only, limit),
+                after => store.live_sessions(after.as_ref(), limit),
+            })
             .await?;
-        let sessions: Vec<SessionBody> = sessions.iter().map(Into::into).collect();
-        Ok(body::ok(&sessions))
+        let last = sessions.last().filter(|_| pages && sessions.len() == limit);
+        Ok(body::ok(&Page {
+            next: last.map(|session| cursor_of(&session.key)),
+            items: sessions.iter().map(SessionBody::from).collect(),
+        }))
     }
 
     pub(crate) async fn session_disconnect(
@@ -54,21 +87,22 @@ impl Admin {
         for session in sessions {
             let key = session.key.clone();
             let answer = if change.dry_run {
-                None
+                DisconnectAnswer::DryRun
             } else {
-                Some(self.network.disconnect(session).await)
+                let answer = self.network.disconnect(session).await;
+                tracing::info!(
+                    actor = %change.actor.name.as_str().escape_debug(),
+                    nas = %key.nas,
+                    session = session_id_text(&key.acct_session_id),
+                    ?answer,
+                    "the NAS was asked to end a session"
+                );
+                answer
             };
-            tracing::info!(
-                actor = %change.actor.name.as_str().escape_debug(),
-                nas = %key.nas,
-                dry_run = change.dry_run,
-                ?answer,
-                "session to be disconnected"
-            );
             answers.push(DisconnectedBody {
                 nas: key.nas.to_string(),
                 acct_session_id: session_id_text(&key.acct_session_id),
-                answer: answer.unwrap_or(DisconnectAnswer::DryRun),
+                answer,
             });
         }
         Ok(body::ok(&answers))

@@ -1,7 +1,7 @@
 //! Subscriptions: list, show, add, and every command for one.
 
 use garth_store::record::Subscription;
-use garth_store::write::{CommandRequest, Committed, NewSubscription, WriteError};
+use garth_store::write::{CommandRequest, Committed, NewSubscription};
 use garth_subscription::calendar::{CivilDate, Months};
 use garth_subscription::command::PauseEnd;
 use garth_subscription::command::Tender;
@@ -22,7 +22,7 @@ use super::Admin;
 use super::body::{self, Body};
 use super::problem::Problem;
 use super::role::Peer;
-use super::routes::{Action, Call};
+use super::routes::{Action, Call, IDEMPOTENCY_KEY};
 use super::wire::{ActionBody, ChangeBody, Page, QuoteBody, SubscriptionBody, cause_from_name};
 use super::words;
 use crate::import::{Context, ImportLine};
@@ -179,7 +179,10 @@ impl Admin {
         new: NewSubscription,
         actor: Actor,
     ) -> Result<Response<Body>, Problem> {
-        self.identity_is_free(&new).await?;
+        let (store, subscriber) = (self.store.clone(), new.subscriber);
+        tokio::task::spawn_blocking(move || store.check_identities(&subscriber))
+            .await
+            .map_err(Problem::failed)??;
         let request = CommandRequest {
             subscription: new.create.id,
             order: Order {
@@ -191,32 +194,6 @@ impl Admin {
         };
         let decision = self.previewed(request).await?;
         Ok(body::ok(&ChangeBody::of(&decision, "create", None)))
-    }
-
-    /// The part of adding that a preview does not see: names that others have.
-    pub(crate) async fn identity_is_free(&self, new: &NewSubscription) -> Result<(), Problem> {
-        let subscriber = &new.subscriber;
-        let names = [
-            ("username", text(subscriber.user_name.as_ref())),
-            ("mac", text(subscriber.mac)),
-            ("external_id", text(subscriber.external_id.as_ref())),
-        ];
-        if names.iter().all(|(_, name)| name.is_none()) {
-            return Err(WriteError::NoIdentity.into());
-        }
-        let taken = self
-            .read(move |store| {
-                for (kind, value) in names {
-                    if let Some(value) = value
-                        && store.resolve(&value)?.is_some()
-                    {
-                        return Ok(Some(WriteError::IdentityTaken { kind, value }));
-                    }
-                }
-                Ok::<_, garth_store::ReadError>(None)
-            })
-            .await?;
-        taken.map_or(Ok(()), |error| Err(error.into()))
     }
 
     pub(crate) fn context(&self) -> Context {
@@ -491,7 +468,7 @@ impl Change {
         let actor = peer
             .actor()
             .ok_or_else(|| Problem::forbidden("a viewer changes nothing"))?;
-        let header = request.headers().get("idempotency-key");
+        let header = request.headers().get(IDEMPOTENCY_KEY);
         let header = header
             .map(|value| value.to_str().map_err(Problem::malformed))
             .transpose()?;

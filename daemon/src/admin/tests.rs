@@ -394,10 +394,10 @@ async fn the_live_sessions_of_a_subscription_are_listed_and_ended_at_the_nas() {
         .unwrap();
     let uri = "/v1/sessions?subscription=a/b";
     let (_, listed) = api.operate("GET", uri, json!(null)).await;
-    assert_eq!(listed[0]["acct_session_id"], "0xff37");
-    assert_eq!(listed[0]["framed_ipv4"], "10.64.0.7");
+    assert_eq!(listed["items"][0]["acct_session_id"], "0xff37");
+    assert_eq!(listed["items"][0]["framed_ipv4"], "10.64.0.7");
     let (_, document) = api.operate("GET", "/openapi.json", json!(null)).await;
-    let schema = json!({"$ref": "#/components/schemas/Sessions"});
+    let schema = json!({"$ref": "#/components/schemas/SessionPage"});
     agrees(&listed, &schema, &document, uri);
     let uri = "/v1/sessions/disconnect";
     let by_name = json!({"subscription": "a/b"});
@@ -416,6 +416,69 @@ async fn the_live_sessions_of_a_subscription_are_listed_and_ended_at_the_nas() {
         api.operate("POST", uri, json!({"nas": "pppoe-1"})).await.0,
         400
     );
+}
+
+fn start_of(session: &str) -> AccountingRecord {
+    AccountingRecord {
+        status: AccountingStatus::Start,
+        key: SessionKey {
+            nas: "pppoe-1/192.0.2.1".into(),
+            acct_session_id: session.as_bytes().into(),
+        },
+        class: None,
+        user_name: "somebody".parse().ok(),
+        mac: None,
+        framed_ipv4: None,
+        framed_ipv6: None,
+        delegated_ipv6: None,
+        input_octets: 0,
+        output_octets: 0,
+        session_time: 0,
+        terminate_cause: None,
+        delay_seconds: 0,
+    }
+}
+
+#[tokio::test]
+async fn all_live_sessions_come_page_by_page_each_once() {
+    let api = Api::new();
+    let store = api.admin.store.clone();
+    let records = (0..25).map(|n| start_of(&format!("8000{n:04}"))).collect();
+    tokio::task::spawn_blocking(move || store.account(records))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut uri = "/v1/sessions?limit=10".to_owned();
+    for expected in [10, 10, 5] {
+        let (status, page) = api.operate("GET", &uri, json!(null)).await;
+        assert_eq!(status, 200, "{page}");
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), expected);
+        seen.extend(items.iter().map(|one| one["acct_session_id"].to_string()));
+        let mut query = form_urlencoded::Serializer::new("/v1/sessions?limit=10&".to_owned());
+        let next = page["next"].as_str().unwrap_or_default();
+        uri = query.append_pair("after", next).finish();
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 25);
+    let (status, _) = api
+        .operate("GET", "/v1/sessions?after=odd", json!(null))
+        .await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_command_id_is_refused_where_nothing_would_remember_it() {
+    let api = Api::new();
+    for route in ROUTES.iter().filter(|route| route.needs != Needs::Change) {
+        let uri = format!("{}?command_id=c-1", example(route.path));
+        let (status, answer) = api.operate(route.method, &uri, json!({})).await;
+        assert_eq!(status, 400, "{uri}");
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.contains("no command id is kept here"), "{detail}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 //! is wrong is answered with its number; the others are kept. A peer who does not read the
 //! answer stops the import, not the daemon: what waits in between is bounded.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +34,10 @@ const IMPORT_BATCH: usize = garth_store::IMPORT_BATCH_MAX;
 const OFFERS_MAX: u32 = 100;
 /// The pause between two offers.
 const OFFER_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many names a dry run remembers to find those that are there twice; of later lines it only
+/// checks that the store has no such name.
+const NAMES_REMEMBERED_MAX: usize = 4_000_000;
 
 /// A line that is well formed, with its number.
 type Numbered = (u64, NewSubscription);
@@ -107,6 +113,8 @@ struct Import {
     /// Complaints about lines of the batch that never reach the store.
     bad: Vec<ProgressLine>,
     committing: Option<Committing>,
+    /// Of a dry run; a real one leaves this to the store.
+    taken: Arc<Mutex<Taken>>,
 }
 
 /// Why an import ends before its time.
@@ -146,6 +154,7 @@ impl Admin {
             batch: Vec::new(),
             bad: Vec::new(),
             committing: None,
+            taken: Arc::default(),
         };
         tokio::spawn(import.run(request.into_body()));
         Ok(response)
@@ -304,8 +313,9 @@ impl Import {
         self.imported = self
             .imported
             .saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        let taken = Arc::clone(&self.taken);
         self.committing = Some(if self.change.dry_run {
-            tokio::task::spawn_blocking(move || Ok(try_batch(&store, &batch, &actor)))
+            tokio::task::spawn_blocking(move || Ok(try_batch(&store, &batch, &actor, &taken)))
         } else {
             tokio::spawn(commit_batch(store, batch, actor))
         });
@@ -364,9 +374,68 @@ async fn commit_batch(
         .collect())
 }
 
-/// What the store would refuse of a batch. Names are checked against what is there, not against
-/// other lines.
-fn try_batch(store: &Store, batch: &[Numbered], actor: &Actor) -> Vec<ProgressLine> {
+/// The names and addresses that the lines of a dry run have taken so far.
+///
+/// Only hashes under a random key are kept, so that it stays small and nobody can aim at it.
+#[derive(Default)]
+struct Taken {
+    hashes: HashSet<u64>,
+    key: RandomState,
+}
+
+impl Taken {
+    /// Takes what `new` goes by; the first that an earlier line has taken, if any.
+    fn claim(&mut self, new: &NewSubscription) -> Option<WriteError> {
+        for (kind, value) in identities(new) {
+            let hash = self.key.hash_one((kind, &value));
+            let is_full = self.hashes.len() >= NAMES_REMEMBERED_MAX;
+            if self.hashes.contains(&hash) {
+                return Some(WriteError::IdentityTaken { kind, value });
+            }
+            if !is_full {
+                self.hashes.insert(hash);
+            }
+        }
+        None
+    }
+}
+
+/// What may belong to one subscription only.
+fn identities(new: &NewSubscription) -> Vec<(&'static str, String)> {
+    let subscriber = &new.subscriber;
+    let text = |kind, value: Option<String>| value.map(|value| (kind, value));
+    [
+        text(
+            "username",
+            subscriber.user_name.as_ref().map(ToString::to_string),
+        ),
+        text("mac", subscriber.mac.map(|mac| mac.to_string())),
+        text(
+            "external_id",
+            subscriber.external_id.as_ref().map(ToString::to_string),
+        ),
+        text(
+            "framed_ipv4",
+            subscriber.framed_ipv4.map(|address| address.to_string()),
+        ),
+        text(
+            "delegated_ipv6",
+            subscriber.delegated_ipv6.map(|prefix| prefix.to_string()),
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What the store would refuse of a batch: by the rules, for names that others have there, and
+/// for names of earlier lines.
+fn try_batch(
+    store: &Store,
+    batch: &[Numbered],
+    actor: &Actor,
+    taken: &Mutex<Taken>,
+) -> Vec<ProgressLine> {
     let try_one = |new: &NewSubscription| {
         let request = CommandRequest {
             subscription: new.create.id,
@@ -377,7 +446,10 @@ fn try_batch(store: &Store, batch: &[Numbered], actor: &Actor) -> Vec<ProgressLi
             },
             command_id: None,
         };
-        store.preview(&request)
+        store.preview(&request)?;
+        store.check_identities(&new.subscriber)?;
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.claim(new).map_or(Ok(()), Err)
     };
     batch
         .iter()

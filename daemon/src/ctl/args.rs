@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Operates garthd over its admin socket.
 #[derive(Debug, Parser)]
 #[command(
     name = "garthctl",
     version,
-    after_help = "Exit codes: 0 done, 1 refused by a rule, 2 usage, 3 daemon unreachable, 4 not permitted."
+    after_help = "Examples:\n  garthctl status\n  garthctl subscription explain user0000001\n  \
+        garthctl --json subscription list --standing suspended | jq -r .[].username"
 )]
 pub(super) struct Cli {
     /// The admin socket of garthd
@@ -27,6 +28,24 @@ pub(super) struct Cli {
     pub(super) json: bool,
     #[command(subcommand)]
     pub(super) noun: Noun,
+}
+
+/// How every run ends; the last lines of every help.
+const EXIT_CODES: &str = "Exit codes:\n  0  done\n  1  refused by a rule, or failed; the reason is on standard error\n  \
+    2  the command line or a value is wrong\n  3  garthd does not answer, or is too busy\n  \
+    4  not permitted to this user";
+
+/// The command line with the exit codes in the help of every noun and verb.
+pub(super) fn command() -> clap::Command {
+    with_exit_codes(Cli::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let help = match command.get_after_help() {
+        Some(help) => format!("{help}\n\n{EXIT_CODES}"),
+        None => EXIT_CODES.to_owned(),
+    };
+    command.mut_subcommands(with_exit_codes).after_help(help)
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,7 +152,9 @@ pub(super) enum Subscription {
         after_help = "Examples:\n  garthctl subscription import subscribers.jsonl\n  \
         garthctl subscription import --dry-run subscribers.csv\n  \
         zcat old.jsonl.gz | garthctl subscription import -\n\n\
-        Every bad line is reported by its number; the good ones are kept, and the exit code is 1."
+        Every bad line is reported by its number; the good ones are kept, and the exit code is 1.\n\
+        A dry run checks names against the store and against each other, the latter for the first 4 \
+        million."
     )]
     Import {
         /// The file; - is standard input
@@ -376,7 +397,7 @@ pub(super) enum Session {
         /// Only those of this subscription
         #[arg(long, value_name = "ID")]
         subscription: Option<String>,
-        /// Also those that have ended
+        /// Also those that have ended, the newest first: 1000 at most in all
         #[arg(long)]
         all: bool,
         /// At most so many

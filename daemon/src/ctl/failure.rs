@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use crate::admin::Problem;
 
+/// The rule that wants a reason for the journal.
+const REASON_NEEDED: &str = "L30";
+
 /// The exit codes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
@@ -87,9 +90,10 @@ pub(super) enum Failure {
     Output(#[from] io::Error),
 }
 
-/// `L24: the end must be after the start`.
+/// `L24: the end must be after the start`, and the option that helps where there is one.
 fn in_words(problem: &Problem) -> String {
-    match &problem.rule {
+    match problem.rule.as_deref() {
+        Some(rule @ REASON_NEEDED) => format!("{rule}: {} (--reason TEXT)", problem.detail),
         Some(rule) => format!("{rule}: {}", problem.detail),
         None => problem.detail.clone(),
     }

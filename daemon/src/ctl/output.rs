@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -70,35 +70,31 @@ impl Output {
         Ok(writeln!(self.stdout)?)
     }
 
-    /// A table; columns apart by spaces where no terminal is.
+    /// A table, columns apart by spaces. It is never folded: what is too wide for a terminal is
+    /// wrapped there, and an id can still be copied. On a terminal, columns without any value are
+    /// left out; elsewhere all are there, so that a column stays where it is.
     pub(super) fn table(
         &mut self,
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
     ) -> Result<(), Failure> {
+        let rows: Vec<Vec<String>> = rows.into_iter().collect();
+        let is_shown = |column: &usize| {
+            !self.terminal || rows.is_empty() || rows.iter().any(|row| !row[*column].is_empty())
+        };
+        let columns = rows.first().map_or(header.len(), Vec::len);
+        let shown: Vec<usize> = (0..columns).filter(is_shown).collect();
         let mut table = Table::new();
-        let framed = self.terminal && !header.is_empty();
-        table.load_preset(if framed {
-            presets::UTF8_BORDERS_ONLY
-        } else {
-            presets::NOTHING
-        });
-        if self.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        }
+        table.load_preset(presets::NOTHING);
         if !header.is_empty() {
-            table.set_header(header);
+            table.set_header(shown.iter().map(|column| header[*column]));
         }
-        for row in rows {
-            table.add_row(row.iter().map(|cell| printable(cell)));
+        for row in &rows {
+            table.add_row(shown.iter().map(|column| printable(&row[*column])));
         }
         for line in table.lines() {
             // The padding of the first column is for frames.
-            let line = if framed {
-                &line
-            } else {
-                line.strip_prefix(' ').unwrap_or(&line)
-            };
+            let line = line.strip_prefix(' ').unwrap_or(&line);
             writeln!(self.stdout, "{}", line.trim_end())?;
         }
         Ok(())

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use clap::CommandFactory;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session};
+use super::args::{Cli, Garden, Journal, Noun, Plan, Portal, Session, command};
 use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
@@ -40,11 +40,13 @@ pub(super) fn run(cli: Cli, zone: Zone, output: &mut Output) -> Result<(), Failu
         Noun::Status { all } => runtime.block_on(status::run(all, &client, output)),
         Noun::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "garthctl", &mut script);
+            clap_complete::generate(shell, &mut command(), "garthctl", &mut script);
             output.raw(&script)
         }
         Noun::Man { directory } => {
-            clap_mangen::generate_to(Cli::command(), &directory).map_err(|source| Failure::File {
+            let written = std::fs::create_dir_all(&directory)
+                .and_then(|()| clap_mangen::generate_to(command(), &directory));
+            written.map_err(|source| Failure::File {
                 path: directory,
                 source,
             })
@@ -112,13 +114,12 @@ async fn session(verb: Session, client: &Client, output: &mut Output) -> Result<
         } => {
             let path = Path::of(&["v1", "sessions"])
                 .with("subscription", subscription)
-                .with("live", Some(!all))
-                .with("limit", Some(limit));
-            let sessions: Vec<SessionBody> = client.get(&path).await?;
+                .with("live", Some(!all));
+            let sessions = pages(client, &path, "after", None, limit).await?;
             if output.is_json() {
                 return output.json(&sessions);
             }
-            show::sessions(&sessions, output)
+            show::sessions(&typed::<SessionBody>(sessions)?, output)
         }
         Session::Disconnect {
             name,
@@ -152,12 +153,16 @@ async fn journal(
     if output.is_json() {
         return output.json(&entries);
     }
-    let entries = entries
+    show::entries(&typed::<EntryBody>(entries)?, output)
+}
+
+/// Items as what they are, for people.
+pub(super) fn typed<T: DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Failure> {
+    items
         .into_iter()
         .map(serde_json::from_value)
-        .collect::<Result<Vec<EntryBody>, _>>()
-        .map_err(|error| Failure::Answer(error.to_string()))?;
-    show::entries(&entries, output)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Answer(error.to_string()))
 }
 
 /// Follows the pages of a list until there are `limit` items or no more.

@@ -27,23 +27,23 @@ pub(super) fn subscriptions(
 ) -> Result<(), Failure> {
     let zone = output.zone();
     let header = [
-        "ID",
         "NAME",
         "PLAN",
         "STANDING",
         "ACCESS",
         "PAID THROUGH",
         "BALANCE",
+        "ID",
     ];
     let rows = all.iter().map(|one| {
         vec![
-            one.id.clone(),
             label(one),
             one.plan.clone(),
             one.standing.clone(),
             one.access.clone(),
             zone.when(&one.paid_through),
             one.balance.to_string(),
+            one.id.clone(),
         ]
     });
     let header: &[&str] = if is_first { &header } else { &[] };

@@ -80,6 +80,7 @@ fn store(status: &StatusBody) -> Vec<Line> {
     ]
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
 fn always(name: &str, value: impl ToString) -> Line {
     (name.to_owned(), value.to_string(), true)
 }

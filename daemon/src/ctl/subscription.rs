@@ -8,7 +8,7 @@ use super::args::{Add, Cause, Subscription, Target};
 use super::client::{Client, Path};
 use super::failure::{Failure, warn};
 use super::output::Output;
-use super::run::{PAGE_MAX, pages};
+use super::run::{PAGE_MAX, pages, typed};
 use super::{show, transfer};
 use crate::admin::wire::{ActionBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
 use crate::import::{ImportLine, ServiceLine};
@@ -104,14 +104,6 @@ async fn list(
         output.raw(b"\n]\n")?;
     }
     Ok(())
-}
-
-fn typed<T: serde::de::DeserializeOwned>(items: Vec<Value>) -> Result<Vec<T>, Failure> {
-    items
-        .into_iter()
-        .map(serde_json::from_value)
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::Answer(error.to_string()))
 }
 
 async fn show_one(name: &str, client: &Client, output: &mut Output) -> Result<(), Failure> {

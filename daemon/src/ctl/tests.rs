@@ -1,12 +1,10 @@
 //! The command line itself.
 
-use clap::CommandFactory;
-
-use super::args::Cli;
+use super::args::command;
 
 #[test]
 fn the_command_line_is_consistent() {
-    Cli::command().debug_assert();
+    command().debug_assert();
 }
 
 /// Every verb, with the nouns before it.
@@ -26,11 +24,12 @@ fn verbs(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
 
 #[test]
 fn every_verb_has_an_example_that_parses() {
-    for (path, verb) in verbs(&Cli::command(), "") {
+    for (path, verb) in verbs(&command(), "") {
         let help = verb
             .get_after_help()
             .map(ToString::to_string)
             .unwrap_or_default();
+        assert!(help.contains("Exit codes:"), "{path}");
         let examples: Vec<_> = help
             .lines()
             .filter_map(|line| line.split_once("garthctl ").map(|(_, rest)| rest))
@@ -43,9 +42,26 @@ fn every_verb_has_an_example_that_parses() {
                 .replace("\"invoice 4711\"", "x");
             let words = words.replace("\"router sends spam\"", "x");
             let words = std::iter::once("garthctl").chain(words.split_whitespace());
-            Cli::command()
+            command()
                 .try_get_matches_from(words)
                 .unwrap_or_else(|error| panic!("{path}: {example}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn every_shell_gets_a_script_that_knows_the_verbs() {
+    for shell in [
+        clap_complete::Shell::Bash,
+        clap_complete::Shell::Zsh,
+        clap_complete::Shell::Fish,
+    ] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command(), "garthctl", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        for word in ["end-pause", "disconnect", "--dry-run", "dry-run"] {
+            let fish = word.starts_with("--") && shell == clap_complete::Shell::Fish;
+            assert!(fish || script.contains(word), "{shell}: {word}");
         }
     }
 }

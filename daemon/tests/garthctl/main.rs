@@ -100,6 +100,31 @@ fn an_import_that_is_tried_dry_changes_nothing() {
 }
 
 #[test]
+fn an_import_that_is_tried_dry_finds_names_that_are_taken_there_and_in_the_file() {
+    let world = populated();
+    let lines = concat!(
+        r#"{"username":"new","plan":"home-100","framed_ipv4":"10.64.0.9"}"#,
+        "\n",
+        r#"{"username":"user0000001","plan":"home-100"}"#,
+        "\n",
+        r#"{"username":"other","plan":"home-100","framed_ipv4":"10.64.0.7"}"#,
+        "\n",
+        r#"{"username":"new","plan":"home-100"}"#,
+        "\n",
+        r#"{"username":"third","plan":"home-100","framed_ipv4":"10.64.0.9"}"#,
+        "\n",
+        r#"{"external_id":"new","plan":"home-100"}"#,
+        "\n",
+    );
+    let dry = world.run(&["subscription", "import", "--dry-run", "-"], lines);
+    let real = world.import(lines);
+    assert_eq!(stderr(&dry), stderr(&real), "both find the same");
+    assert!(stderr(&dry).contains("line 2: T1: username user0000001 belongs"));
+    let told = String::from_utf8_lossy(&dry.stdout).into_owned();
+    assert_eq!(told, "2 would be imported, 4 not taken\n");
+}
+
+#[test]
 fn csv_is_read_with_the_same_names() {
     let world = World::new();
     let file = world.file(
@@ -213,7 +238,10 @@ fn a_refusal_names_its_rule_on_standard_error_and_exits_with_1() {
         (1, "L24: the end must be after the start\n")
     );
     let (code, told) = world.refused(&["subscription", "grace", "user0000001", "--days", "2"]);
-    assert_eq!((code, told.as_str()), (1, "L30: a reason is needed\n"));
+    assert_eq!(
+        (code, told.as_str()),
+        (1, "L30: a reason is needed (--reason TEXT)\n")
+    );
     let (code, _) = world.refused(&["subscription", "show", "nobody"]);
     assert_eq!(code, 1);
     let (code, told) = world.refused(&["subscription", "pause", "user0000001", "--until", "soon"]);
@@ -481,4 +509,40 @@ fn completions_and_manual_pages_need_no_daemon() {
             .join("garthctl-subscription-pay.1")
             .exists()
     );
+}
+
+#[test]
+fn the_completion_script_is_bash() {
+    let world = World::empty();
+    let script = world.ok(&["completions", "bash"]);
+    assert!(script.contains("end-pause"));
+    let file = world.file("garthctl.bash", &script);
+    let checked = std::process::Command::new("bash")
+        .arg("-n")
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    for shell in ["zsh", "fish"] {
+        assert!(world.ok(&["completions", shell]).len() > 1_000, "{shell}");
+    }
+}
+
+#[test]
+fn every_verb_has_a_manual_page_with_its_exit_codes() {
+    let world = World::empty();
+    let folder = world.folder.path().join("new/man1");
+    world.ok(&["man", folder.to_str().unwrap()]);
+    let mut pages = 0;
+    for page in std::fs::read_dir(&folder).unwrap() {
+        let page = page.unwrap();
+        let text = std::fs::read_to_string(page.path()).unwrap();
+        let name = page.file_name();
+        assert!(text.contains(".TH "), "{name:?} is no page");
+        assert!(text.contains(".SH NAME"), "{name:?} is no page");
+        assert!(text.contains("Exit codes"), "{name:?}");
+        pages += 1;
+    }
+    assert!(pages > 30, "{pages} pages");
+    assert!(folder.join("garthctl-subscription-pay.1").exists());
 }
