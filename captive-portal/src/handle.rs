@@ -27,7 +27,7 @@ use crate::limits::{FORM_LEN_MAX, SESSION_SECONDS, WEBHOOK_LEN_MAX};
 use crate::pages::{
     AccountPage, Frame, HistoryPage, LoginPage, MessagePage, PausePage, ReturnedPage,
 };
-use crate::rate::source_key;
+use crate::rate::{Counted, source_key};
 use crate::reply::{self, HTML, Reply, TEXT};
 use crate::serve::Portal;
 use crate::token::FormNumber;
@@ -75,7 +75,10 @@ pub(crate) async fn handle(
     if !own || (probe.is_some() && path != "/") {
         return foreign(portal, &request, identified, probe);
     }
-    if !portal.page_rate.allow(source_key(peer.source), now) {
+    if !portal
+        .page_rate
+        .allow(Counted::of(peer.source, identified), now)
+    {
         return too_many(portal);
     }
     if path == "/captive-portal/api" {

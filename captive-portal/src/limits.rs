@@ -23,7 +23,7 @@ pub const HISTORY_MAX: usize = 50;
 /// Slots of each table that counts by address or name. Two that share a slot share its rate.
 pub const RATE_SLOTS: usize = 16_384;
 
-/// Requests for pages per source.
+/// Requests for pages per subscription, or per source that is not known.
 pub const PAGE_RATE: Rate = Rate {
     burst: 100,
     every: Duration::from_millis(50),
@@ -58,7 +58,8 @@ pub struct Rate {
 pub struct Limits {
     /// The most connections; a further one is closed at once.
     pub connections_max: usize,
-    /// The most connections of one source (IPv6: one /64); a further one is closed at once.
+    /// The most connections of one subscription, or of one source that is not known (IPv6: one /64); a
+    /// further one is closed at once.
     pub connections_per_source_max: u32,
     /// From waiting for a request to the last octet of its header; then the connection is closed.
     pub header_timeout: Duration,

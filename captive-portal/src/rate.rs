@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use garth_subscription::Timestamp;
+use garth_subscription::facts::SubscriptionId;
 
+use crate::desk::Identified;
 use crate::limits::{RATE_SLOTS, Rate};
 
 /// A table of rates.
@@ -52,6 +54,25 @@ impl RateTable {
         self.slots[index]
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step)
             .is_ok()
+    }
+}
+
+/// Who is counted.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Counted {
+    /// A subscription, at whichever of its addresses: it may have a whole delegated prefix, in which
+    /// every /64 would otherwise be one more source.
+    Subscription(SubscriptionId),
+    /// An address that does not tell, see [`source_key`].
+    Source(IpAddr),
+}
+
+impl Counted {
+    pub(crate) fn of(source: IpAddr, identified: Identified) -> Self {
+        match identified {
+            Identified::Known(id) => Self::Subscription(id),
+            Identified::Ambiguous | Identified::Unknown => Self::Source(source_key(source)),
+        }
     }
 }
 
@@ -98,6 +119,22 @@ mod tests {
         let table = table();
         assert!(table.allow("a", at(900_000)));
         assert!(table.allow("a", at(0)));
+    }
+
+    #[test]
+    fn a_subscription_is_counted_once_in_all_of_its_prefix() {
+        let owner = Identified::Known(SubscriptionId(uuid::Uuid::from_u128(1)));
+        let counted = |text: &str, who| Counted::of(text.parse().unwrap(), who);
+        assert_eq!(
+            counted("2001:db8:0:1::1", owner),
+            counted("2001:db8:0:2::1", owner)
+        );
+        for nobody in [Identified::Unknown, Identified::Ambiguous] {
+            assert_ne!(
+                counted("2001:db8:0:1::1", nobody),
+                counted("2001:db8:0:2::1", nobody)
+            );
+        }
     }
 
     #[test]

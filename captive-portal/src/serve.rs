@@ -30,7 +30,7 @@ use crate::limits::{
     WEBHOOKS_MAX,
 };
 use crate::pages::STYLE;
-use crate::rate::{RateTable, source_key};
+use crate::rate::{Counted, RateTable};
 use crate::reply::content_security_policy;
 use crate::token::FormKey;
 
@@ -77,7 +77,7 @@ pub struct Portal {
     pub(crate) webhook_rate: RateTable,
     pub(crate) webhooks: Semaphore,
     slots: Arc<Semaphore>,
-    per_source: Mutex<HashMap<IpAddr, u32>>,
+    per_source: Mutex<HashMap<Counted, u32>>,
 }
 
 impl Portal {
@@ -135,7 +135,7 @@ impl Portal {
     /// A place for one more connection of `source`, or nothing: then it is closed at once.
     fn admit(self: &Arc<Self>, source: IpAddr) -> Option<Admitted> {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        let key = source_key(source);
+        let key = Counted::of(source, self.directory.identify(source));
         let mut sources = self.sources();
         let count = sources.get(&key).copied().unwrap_or(0);
         if count >= self.config.limits.connections_per_source_max {
@@ -151,7 +151,7 @@ impl Portal {
     }
 
     /// Connections by source: never more entries than connections.
-    fn sources(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn sources(&self) -> MutexGuard<'_, HashMap<Counted, u32>> {
         match self.per_source.lock() {
             Ok(sources) => sources,
             Err(poisoned) => poisoned.into_inner(),
@@ -162,7 +162,7 @@ impl Portal {
 /// A connection's place, given back when dropped.
 struct Admitted {
     portal: Arc<Portal>,
-    key: IpAddr,
+    key: Counted,
     _slot: tokio::sync::OwnedSemaphorePermit,
 }
 

@@ -398,6 +398,26 @@ async fn one_source_cannot_take_every_connection() {
 }
 
 #[tokio::test]
+async fn one_subscription_cannot_take_every_connection_from_its_many_addresses() {
+    let world = World::with(|config| config.limits.connections_per_source_max = 1).await;
+    let second_address = NOBODY.parse().unwrap();
+    let known = Identified::Known(id(1));
+    world
+        .fake
+        .addresses
+        .lock()
+        .unwrap()
+        .insert(second_address, known);
+    let mut first = world.connect(ALICE).await;
+    let request = b"GET / HTTP/1.1\r\nhost: x.example\r\n\r\n";
+    first.write_all(request).await.unwrap();
+    let mut some = [0; 12];
+    first.read_exact(&mut some).await.unwrap();
+    assert_eq!(world.raw(NOBODY, request).await, "", "the same subscriber");
+    assert_eq!(world.get(BOB, "/").await.status, 200, "others are served");
+}
+
+#[tokio::test]
 async fn a_flood_of_pages_is_slowed_down_but_redirects_go_on() {
     let world = World::new().await;
     let mut statuses = Vec::new();

@@ -207,6 +207,10 @@ impl Browser {
     fn sees(&self, url: &str, needles: &[&str]) -> Result<String> {
         let there = clock::wait_for("the right page", PAGE_MAX, || {
             let (at, text) = self.read().ok()?;
+            // The links of the namespace came up a moment ago; the kernel tells of it when it likes.
+            if text.contains("ERR_NETWORK_CHANGED") {
+                self.runtime.block_on(self.client.refresh()).ok()?;
+            }
             let right = at.starts_with(url) && needles.iter().all(|needle| text.contains(needle));
             right.then_some(text)
         });

@@ -151,17 +151,16 @@ impl Enforcer {
     fn follow(&mut self, ids: &[SubscriptionId]) {
         let now = self.store.now();
         let mut moves = Moves::default();
-        let mut entitled = Vec::new();
+        let mut released = Vec::new();
         for id in ids {
             let (access, places) = now_at(&self.store, *id, now);
-            self.roster.update(*id, access, places, &mut moves);
-            if access == Access::Full {
-                entitled.push(*id);
+            if self.roster.update(*id, access, places, &mut moves) {
+                released.push(*id);
             }
         }
         if self.move_wall(&moves) {
             let at = self.store.now();
-            for id in entitled {
+            for id in released {
                 self.released.record(id, at);
             }
         }

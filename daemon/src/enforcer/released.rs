@@ -1,6 +1,6 @@
 //! When the network was last opened to whom: the proof on the portal's last page.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use garth_subscription::Timestamp;
@@ -15,20 +15,25 @@ pub(crate) struct Released(Mutex<Log>);
 
 #[derive(Default)]
 struct Log {
-    at: HashMap<SubscriptionId, Timestamp>,
-    order: VecDeque<SubscriptionId>,
+    /// The instant and the number of the release.
+    at: HashMap<SubscriptionId, (Timestamp, u64)>,
+    /// By number, so that the oldest is found and any is replaced at little cost.
+    order: BTreeMap<u64, SubscriptionId>,
+    next: u64,
 }
 
 impl Released {
     /// `id` was released at `at`.
     pub(super) fn record(&self, id: SubscriptionId, at: Timestamp) {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.at.insert(id, at).is_some() {
-            log.order.retain(|known| *known != id);
+        let number = log.next;
+        log.next += 1;
+        if let Some((_, earlier)) = log.at.insert(id, (at, number)) {
+            log.order.remove(&earlier);
         }
-        log.order.push_back(id);
+        log.order.insert(number, id);
         if log.order.len() > RELEASES_MAX
-            && let Some(oldest) = log.order.pop_front()
+            && let Some((_, oldest)) = log.order.pop_first()
         {
             log.at.remove(&oldest);
         }
@@ -41,7 +46,7 @@ impl Released {
             .unwrap_or_else(PoisonError::into_inner)
             .at
             .get(&id)
-            .copied()
+            .map(|(at, _)| *at)
     }
 }
 
@@ -58,6 +63,9 @@ mod tests {
             released.record(id(number), Timestamp::MIN);
         }
         assert_eq!(released.at(id(0)), None);
+        released.record(id(1), Timestamp::MIN);
+        released.record(id(0), Timestamp::MIN);
+        assert_eq!(released.at(id(2)), None, "1 was released again since");
         assert_eq!(released.at(id(1)), Some(Timestamp::MIN));
     }
 }

@@ -29,14 +29,16 @@ pub(crate) struct Moves {
 }
 
 impl Roster {
-    /// Takes note of where a subscription is now and what it may have; what of it changes the wall is added to `moves`.
+    /// Takes note of where a subscription is now and what it may have; what of it changes the wall is added
+    /// to `moves`. Whether it is let out where it is: that it moved away from a wall is no release.
     pub(crate) fn update(
         &mut self,
         id: SubscriptionId,
         access: Access,
         now_at: Vec<Prefix>,
         moves: &mut Moves,
-    ) {
+    ) -> bool {
+        let mut released = false;
         let mut touched = self.places.remove(&id).unwrap_or_default();
         touched.extend(now_at.iter().copied());
         touched.sort_unstable();
@@ -52,13 +54,17 @@ impl Roster {
             }
             match (before, self.is_walled(&prefix)) {
                 (false, true) => moves.wall.push(prefix),
-                (true, false) => moves.release.push(prefix),
+                (true, false) => {
+                    released |= access == Access::Full && now_at.contains(&prefix);
+                    moves.release.push(prefix);
+                }
                 (true, true) | (false, false) => {}
             }
         }
         if !now_at.is_empty() {
             self.places.insert(id, now_at);
         }
+        released
     }
 
     /// Whether nobody at `prefix` is entitled to the Internet, and somebody is there.
@@ -182,6 +188,21 @@ mod tests {
             update(&mut roster, 2, Access::Full, &[]),
             (some("10.0.0.7"), vec![])
         );
+    }
+
+    #[test]
+    fn only_who_was_walled_is_released_and_only_once() {
+        let mut roster = Roster::default();
+        let mut released = |number: u128, access: Access, at: &str| {
+            roster.update(id(number), access, vec![prefix(at)], &mut Moves::default())
+        };
+        assert!(!released(1, Access::Garden, "10.0.0.7"));
+        assert!(released(1, Access::Full, "10.0.0.7"), "let out");
+        assert!(!released(1, Access::Full, "10.0.0.7"), "told again");
+        assert!(!released(1, Access::Full, "10.0.0.8"), "a new session");
+        assert!(!released(2, Access::Full, "10.0.0.9"), "never walled");
+        assert!(!released(3, Access::Garden, "10.0.0.10"));
+        assert!(!released(3, Access::Full, "10.0.0.11"), "moved away");
     }
 
     #[test]

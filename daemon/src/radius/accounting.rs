@@ -5,7 +5,7 @@
 //! there is dropped by the kernel. The NAS sends those again.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use garth_radius::accounting::{AccountingRecord, StatusType};
 use garth_radius::server::{AccountVerdict, Server, Ticket};
@@ -142,7 +142,6 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
             .ok()
             .and_then(|text| text.parse::<UserName>().ok())
     };
-    let prefix = |(address, len)| Ipv6Prefix::new(address, len).ok();
     let class = record
         .class
         .and_then(|class| Uuid::from_slice(class).ok())
@@ -156,8 +155,14 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
         class,
         user_name: record.user_name.and_then(text),
         mac: record.calling_station_id.and_then(mac),
-        framed_ipv4: record.framed_ip_address,
-        framed_ipv6: record.framed_ipv6_prefix.and_then(prefix),
+        framed_ipv4: record
+            .framed_ip_address
+            .filter(|address| !is_placeholder(*address)),
+        // Who is given a single address alone must be found behind it, and walled there.
+        framed_ipv6: record
+            .framed_ipv6_prefix
+            .and_then(prefix)
+            .or_else(|| prefix((record.framed_ipv6_address?, 128))),
         delegated_ipv6: record.delegated_ipv6_prefix.and_then(prefix),
         input_octets: record.input_octets,
         output_octets: record.output_octets,
@@ -165,6 +170,24 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
         terminate_cause: record.terminate_cause,
         delay_seconds: record.delay_time,
     })
+}
+
+/// The prefix without the host bits that some NAS leave in it; else its subscriber would be found nowhere and
+/// walled nowhere. A NAS that has given none yet says ::/0, which would be everybody's.
+fn prefix((address, len): (Ipv6Addr, u8)) -> Option<Ipv6Prefix> {
+    let host_bits = u32::from(128_u8.checked_sub(len)?);
+    let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
+    let network = Ipv6Addr::from_bits(address.to_bits() & mask);
+    Ipv6Prefix::new(network, len)
+        .ok()
+        .filter(|_| !network.is_unspecified())
+}
+
+/// Values of Framed-IP-Address that are no address: none, and those of RFC 2865 section 5.8 by which
+/// a server leaves the choice to the user or the NAS.
+fn is_placeholder(address: Ipv4Addr) -> bool {
+    const BY_NAS: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 254);
+    address.is_unspecified() || address.is_broadcast() || address == BY_NAS
 }
 
 fn mac(calling_station_id: &[u8]) -> Option<MacAddress> {
@@ -176,4 +199,89 @@ fn mac(calling_station_id: &[u8]) -> Option<MacAddress> {
 fn nas_name(record: &AccountingRecord<'_>) -> String {
     let address: IpAddr = record.source;
     format!("{}/{}", record.nas.name, address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use garth_radius::crypto::Secret;
+    use garth_radius::dialect::Dialect;
+    use garth_radius::nas::{Nas, Prefix};
+
+    use super::*;
+
+    fn told() -> AccountingRecord<'static> {
+        let source = Ipv4Addr::LOCALHOST.into();
+        let prefix = Prefix::new(source, 32).unwrap();
+        let secret = Secret::new(b"testing123").unwrap();
+        AccountingRecord {
+            nas: Arc::new(Nas::new(
+                "nas",
+                prefix,
+                secret,
+                Arc::new(Dialect::generic()),
+            )),
+            source,
+            status_type: StatusType::Start,
+            nas_identifier: None,
+            nas_ip_address: None,
+            nas_ipv6_address: None,
+            acct_session_id: Some(b"1"),
+            user_name: None,
+            class: None,
+            framed_ip_address: None,
+            framed_ipv6_prefix: None,
+            framed_ipv6_address: None,
+            delegated_ipv6_prefix: None,
+            calling_station_id: None,
+            nas_port_id: None,
+            input_octets: 0,
+            output_octets: 0,
+            input_packets: 0,
+            output_packets: 0,
+            session_time: None,
+            terminate_cause: None,
+            event_timestamp: None,
+            delay_time: 0,
+        }
+    }
+
+    fn ipv6(prefix: Option<(&str, u8)>, address: Option<&str>) -> Option<String> {
+        let record = AccountingRecord {
+            framed_ipv6_prefix: prefix.map(|(address, len)| (address.parse().unwrap(), len)),
+            framed_ipv6_address: address.map(|address| address.parse().unwrap()),
+            ..told()
+        };
+        to_store(&record)
+            .unwrap()
+            .framed_ipv6
+            .map(|p| p.to_string())
+    }
+
+    #[test]
+    fn a_nas_that_names_no_address_yet_names_nobody() {
+        for none in ["0.0.0.0", "255.255.255.255", "255.255.255.254"] {
+            let record = AccountingRecord {
+                framed_ip_address: Some(none.parse().unwrap()),
+                ..told()
+            };
+            assert_eq!(to_store(&record).unwrap().framed_ipv4, None, "{none}");
+        }
+        for len in [0, 1, 64, 128] {
+            assert_eq!(ipv6(Some(("::", len)), None), None, "/{len}");
+        }
+        assert_eq!(ipv6(Some(("2001:db8::", 0)), None), None);
+        assert_eq!(ipv6(None, Some("::")), None);
+    }
+
+    #[test]
+    fn an_ipv6_subscriber_is_found_however_the_nas_tells_of_it() {
+        let net = Some("2001:db8:0:7::/64".to_owned());
+        assert_eq!(ipv6(Some(("2001:db8:0:7::", 64)), None), net);
+        assert_eq!(ipv6(Some(("2001:db8:0:7::1", 64)), None), net, "host bits");
+        let host = Some("2001:db8::7/128".to_owned());
+        assert_eq!(ipv6(None, Some("2001:db8::7")), host);
+        assert_eq!(ipv6(Some(("2001:db8:0:7::", 64)), Some("2001:db8::7")), net);
+    }
 }
