@@ -3,7 +3,7 @@
 //! Start: configuration, store, the garden with everybody in it who belongs there,
 //! sockets, then RADIUS answers, then systemd is told. Every task here is essential:
 //! the first one to end ends the process, and the service manager starts it again.
-//! The order of the shutdown is written in [`Running::stop`] and nowhere else.
+//! The order of the shutdown is written in `Running::stop` and nowhere else.
 
 mod logging;
 mod observer;
