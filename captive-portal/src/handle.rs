@@ -67,10 +67,18 @@ pub(crate) async fn handle(
         .as_deref()
         .is_some_and(|host| is_own(portal, peer, host));
     let path = request.uri().path().to_owned();
-    if own && let Some(name) = path.strip_prefix("/gateway/") {
-        return webhook(portal, peer, request, name, now).await;
-    }
     let identified = portal.directory.identify(peer.source);
+    if own && let Some(name) = path.strip_prefix("/gateway/") {
+        return match identified {
+            // No gateway is behind a subscriber's line: one who sends slowly must not take the places.
+            Identified::Known(_) => {
+                reply::reply(&portal.policy, StatusCode::NOT_FOUND, TEXT, "404\n")
+            }
+            Identified::Ambiguous | Identified::Unknown => {
+                webhook(portal, peer, request, name, now).await
+            }
+        };
+    }
     let probe = probes::success(host.as_deref(), &path);
     if !own || (probe.is_some() && path != "/") {
         return foreign(portal, &request, identified, probe);

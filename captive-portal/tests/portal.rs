@@ -881,6 +881,23 @@ async fn n31_the_captive_portal_api_tells_who_is_captive() {
 }
 
 #[tokio::test]
+async fn a_subscriber_is_no_gateway() {
+    let world = World::new().await;
+    let path = "/gateway/sandbox-TEST-MODE";
+    // An announced body that never comes would hold a place; it is not even waited for.
+    let half = format!(
+        "POST {path} HTTP/1.1\r\nhost: portal.example\r\nconnection: close\r\ncontent-length: 9\r\n\r\na"
+    );
+    for source in [ALICE, BOB] {
+        let answer = world.raw(source, half.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        assert_eq!(world.post(source, path, "{}").await.status, 404);
+    }
+    assert!(world.fake.webhooks.lock().unwrap().is_empty());
+    assert_eq!(world.post(NOBODY, path, "{}").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_webhook_is_handed_on_as_it_came_even_at_the_bare_address() {
     let world = World::new().await;
     let path = "POST /gateway/sandbox-TEST-MODE";

@@ -98,7 +98,15 @@ impl Problems {
     pub(super) fn add_toml(&mut self, error: &toml::de::Error) {
         let span = error.span().unwrap_or(0..0);
         let key = key_at(&self.shown, span.start);
-        self.add(&key, span, error.message(), None);
+        let blotted = self.shown.get(span.clone()).unwrap_or_default();
+        let is_secret = !blotted.is_empty() && blotted.bytes().all(|octet| octet == b'*');
+        // The reader's own words would hold the value: "invalid type: integer `4711`".
+        let message = if is_secret {
+            "is not a text in quotes"
+        } else {
+            error.message()
+        };
+        self.add(&key, span, message, None);
     }
 
     /// The value of `text` as a `T`, or a complaint with the value and what is allowed.
@@ -251,6 +259,17 @@ mod tests {
         assert_eq!(shown.len(), text.len());
         assert!(!shown.contains("llip") && !shown.contains('y'), "{shown}");
         assert!(shown.contains("name = \"a\"") && shown.contains("secret_file = \"/x\""));
+    }
+
+    #[test]
+    fn a_secret_that_is_no_text_is_not_in_the_complaint() {
+        for value in ["918273645", "9182.73645", "1918-12-31", "0x918273645"] {
+            let text = format!("[[nas]]\nsecret = {value}\n");
+            let read = crate::config::Config::read("garthd.toml", &text, None);
+            let report = read.err().unwrap();
+            let told = format!("{report:?}");
+            assert!(!told.contains("918") && told.contains("secret"), "{told}");
+        }
     }
 
     #[test]

@@ -19,11 +19,17 @@ pub(super) struct Output {
 /// How wide the keys of a group are, so that groups line up.
 const GROUP_KEY_WIDTH: usize = 36;
 
+/// Characters that turn the order of the others round, or break a line where a terminal knows them: a name
+/// with them reads as another one.
+const fn misleads(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
 /// The text with control characters escaped, so that no name can steer a terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control() && c != '\n' && c != '\t';
+            let escaped = (c.is_control() && c != '\n' && c != '\t') || misleads(c);
             let plain = (!escaped).then_some(c);
             plain
                 .into_iter()

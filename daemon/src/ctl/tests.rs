@@ -65,3 +65,20 @@ fn every_shell_gets_a_script_that_knows_the_verbs() {
         }
     }
 }
+
+#[test]
+fn no_name_steers_a_terminal_or_reads_as_another() {
+    for (name, shown) in [
+        (
+            "J\u{fc}rgen \u{645}\u{62d}\u{645}\u{62f}",
+            "J\u{fc}rgen \u{645}\u{62d}\u{645}\u{62f}",
+        ),
+        ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+        ("a\u{9b}2Jb", "a\\u{9b}2Jb"),
+        ("paid\u{202e}ton", "paid\\u{202e}ton"),
+        ("a\u{2066}b\u{2069}", "a\\u{2066}b\\u{2069}"),
+        ("a\u{2028}b", "a\\u{2028}b"),
+    ] {
+        assert_eq!(super::output::printable(name), shown);
+    }
+}

@@ -11,6 +11,7 @@ mod released;
 mod roster;
 mod wake;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,6 +168,9 @@ impl Enforcer {
     }
 
     /// Applies moves to the kernel; on failure the next tick repairs, and the alarm is the drift it reports.
+    ///
+    /// A failed call does not end it: the garden must be told of every move, as it repairs towards
+    /// what it was told and nothing else.
     fn move_wall(&mut self, moves: &Moves) -> bool {
         let Some(garden) = &mut self.garden else {
             return true;
@@ -177,8 +181,9 @@ impl Enforcer {
             .max(moves.release.len())
             .div_ceil(PREFIXES_PER_CALL_MAX / 2);
         let half = PREFIXES_PER_CALL_MAX / 2;
+        let mut moved = true;
         for step in 0..steps {
-            let part = |prefixes: &[Prefix]| {
+            let part = |prefixes: &BTreeSet<Prefix>| {
                 prefixes
                     .iter()
                     .skip(step * half)
@@ -207,11 +212,11 @@ impl Enforcer {
                 Err(error) => {
                     tracing::error!(%error, "the wall could not be moved; it is tried again");
                     self.generation = None;
-                    return false;
+                    moved = false;
                 }
             }
         }
-        true
+        moved
     }
 
     /// Repairs what another tool changed.

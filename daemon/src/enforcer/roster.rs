@@ -4,7 +4,7 @@
 //! two subscriptions meet at one address (a stale session, a changed lease), the one
 //! that has paid is not cut off by the one that has not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use garth_enforcement::Prefix;
 use garth_subscription::Access;
@@ -19,13 +19,28 @@ pub(crate) struct Roster {
     places: HashMap<SubscriptionId, Vec<Prefix>>,
 }
 
-/// What an update changes.
+/// What updates change, all of them together. No prefix is in both: one that is released and walled again is
+/// where it was, and the kernel must not be asked for one of the two.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Moves {
     /// Prefixes to be walled.
-    pub(crate) wall: Vec<Prefix>,
+    pub(crate) wall: BTreeSet<Prefix>,
     /// Prefixes to be released.
-    pub(crate) release: Vec<Prefix>,
+    pub(crate) release: BTreeSet<Prefix>,
+}
+
+impl Moves {
+    fn wall(&mut self, prefix: Prefix) {
+        if !self.release.remove(&prefix) {
+            self.wall.insert(prefix);
+        }
+    }
+
+    fn release(&mut self, prefix: Prefix) {
+        if !self.wall.remove(&prefix) {
+            self.release.insert(prefix);
+        }
+    }
 }
 
 impl Roster {
@@ -53,10 +68,10 @@ impl Roster {
                 self.holders.remove(&prefix);
             }
             match (before, self.is_walled(&prefix)) {
-                (false, true) => moves.wall.push(prefix),
+                (false, true) => moves.wall(prefix),
                 (true, false) => {
                     released |= access == Access::Full && now_at.contains(&prefix);
-                    moves.release.push(prefix);
+                    moves.release(prefix);
                 }
                 (true, true) | (false, false) => {}
             }
@@ -135,7 +150,7 @@ mod tests {
             at.iter().map(|text| prefix(text)).collect(),
             &mut moves,
         );
-        let texts = |prefixes: Vec<Prefix>| prefixes.iter().map(ToString::to_string).collect();
+        let texts = |prefixes: BTreeSet<Prefix>| prefixes.iter().map(ToString::to_string).collect();
         (texts(moves.wall), texts(moves.release))
     }
 
@@ -173,6 +188,26 @@ mod tests {
             roster.holders.is_empty() && roster.places.is_empty(),
             "nothing is kept of who is nowhere"
         );
+    }
+
+    #[test]
+    fn an_address_that_goes_from_one_walled_subscriber_to_another_stays_walled() {
+        let mut roster = Roster::default();
+        let at = || vec![prefix("10.0.0.7")];
+        roster.update(id(1), Access::Garden, at(), &mut Moves::default());
+        // The Stop of one and the Start of the other in one batch, in this order and in the other.
+        let mut moves = Moves::default();
+        roster.update(id(1), Access::Garden, vec![], &mut moves);
+        roster.update(id(2), Access::Garden, at(), &mut moves);
+        assert_eq!(moves, Moves::default(), "nothing for the kernel to do");
+        roster.update(id(1), Access::Garden, at(), &mut moves);
+        roster.update(id(2), Access::Garden, vec![], &mut moves);
+        assert_eq!(moves, Moves::default());
+        // And an open one that is walled and released before anyone looks.
+        roster.update(id(3), Access::Full, vec![prefix("10.0.0.8")], &mut moves);
+        roster.update(id(3), Access::Garden, vec![prefix("10.0.0.8")], &mut moves);
+        roster.update(id(3), Access::Full, vec![prefix("10.0.0.8")], &mut moves);
+        assert_eq!(moves, Moves::default());
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl Running {
                 Event::Ended(error) => break Err(error),
                 Event::StoreFailed => {
                     let error = self.failure.borrow().clone().unwrap_or_default();
-                    break Err(anyhow!("the store has failed: {error}"));
+                    break Err(anyhow!(error));
                 }
             }
         };
