@@ -243,7 +243,9 @@ impl Enforcer {
                     self.repairs += 1;
                     tracing::warn!(?drift, "another tool changed the ruleset; it is restored");
                 }
-                self.generation = garden.generation().ok();
+                // The number from before the comparison: one read after it would cover a flush in between,
+                // which nobody has seen. After a repair everything is compared once more.
+                self.generation = generation.filter(|_| drift.is_none());
             }
             Err(error) => {
                 tracing::error!(%error, "the ruleset could not be repaired; it is tried again")
