@@ -25,13 +25,4 @@ impl Gateways {
             Self::Sandbox(gateway) => Some(gateway.as_ref()),
         }
     }
-
-    /// Whether what is taken is play money.
-    #[must_use]
-    pub const fn is_test_mode(&self) -> bool {
-        match self {
-            Self::Off => false,
-            Self::Sandbox(_) => true,
-        }
-    }
 }

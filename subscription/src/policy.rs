@@ -3,7 +3,6 @@
 use crate::calendar::BillingZone;
 use crate::money::Money;
 use crate::plan::Catalogue;
-use crate::time::Span;
 
 /// What [`crate::decide()`] asks where the rules leave a choice.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,8 +21,6 @@ pub struct Policy {
     pub grace_days_max: u32,
     /// The least debt that may suspend (L11); any debt where `None`.
     pub debt_min: Option<Money>,
-    /// How long a terminated subscription may still be reinstated.
-    pub retention: Span,
 }
 
 impl Policy {
@@ -38,7 +35,6 @@ impl Policy {
             pause_days_max: None,
             grace_days_max: 30,
             debt_min: None,
-            retention: Span::from_days(90),
         }
     }
 }
