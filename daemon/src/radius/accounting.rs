@@ -21,11 +21,27 @@ use super::{Follower, Worker, seconds, stopped};
 /// Datagrams taken by one call, and so records put into one commit.
 const BATCH: usize = 256;
 
-/// Records that wait for one commit, with what their answers need.
+/// What one receive call brought and one commit decides.
 struct Waiting {
     records: Vec<record::AccountingRecord>,
-    /// The ticket of each record and where its reply lies in the outbox.
-    tickets: Vec<(Ticket, usize)>,
+    answers: Vec<Answer>,
+}
+
+/// A reply that lies in the outbox's buffers until the commit.
+struct Answer {
+    request: Envelope,
+    buffer: usize,
+    len: usize,
+    ticket: Ticket,
+    /// Whether there is a record to keep. A kind of record that is not kept is acknowledged all the same, so
+    /// that the NAS stops sending it: there is nothing to lose (RFC 2866 section 4.1).
+    kept: bool,
+}
+
+/// Says once that the writer is behind and once that it has caught up: an overload must not fill the log too.
+#[derive(Default)]
+struct Overload {
+    dropped: usize,
 }
 
 pub(super) fn run(worker: Worker) -> io::Result<()> {
@@ -37,41 +53,29 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
     } = worker;
     let mut follower = Follower::new(&shared);
     let (mut inbox, mut outbox) = (Inbox::<BATCH>::new(), Outbox::<BATCH>::new(&socket));
-    let mut waiting = Waiting {
-        records: Vec::with_capacity(BATCH),
-        tickets: Vec::with_capacity(BATCH),
-    };
+    let mut waiting = Waiting::new();
+    let mut overload = Overload::default();
     while !stopped(&shared) {
         socket.receive(&mut inbox)?;
         follower.follow(&mut server);
         let now = seconds(&shared.store);
-        for (request, datagram) in inbox.iter() {
-            let Some(room) = outbox.room() else { break };
-            match server.account(now, request.peer, datagram, room) {
-                AccountVerdict::Reply { len, .. } => outbox.push(request, len),
+        for (at, (request, datagram)) in inbox.iter().enumerate() {
+            let reply = &mut outbox.buffers()[at];
+            match server.account(now, request.peer, datagram, reply) {
+                AccountVerdict::Reply { len, .. } => outbox.push(request, at, len),
                 AccountVerdict::Drop(_) => {}
                 AccountVerdict::Record {
                     record,
                     ticket,
                     reply_len,
-                } => {
-                    waiting.add(
-                        &record,
-                        ticket,
-                        request,
-                        reply_len,
-                        &mut outbox,
-                        &mut server,
-                    );
-                }
+                } => waiting.add(&record, ticket, request, at, reply_len),
             }
         }
+        let records = waiting.records.len();
         match waiting.commit(&shared.store, &mut server, &mut outbox) {
-            Ok(()) => {}
+            Ok(()) => overload.ended(),
             Err(WriteError::Failed(error)) => return Err(io::Error::other(error)),
-            Err(error) => {
-                tracing::warn!(%error, "accounting records were not kept; the NAS will send them again")
-            }
+            Err(error) => overload.goes_on(&error, records),
         }
         if let Err(error) = socket.send(&mut outbox) {
             tracing::debug!(%error, "replies were not taken by the kernel");
@@ -81,49 +85,71 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
 }
 
 impl Waiting {
+    fn new() -> Self {
+        Self {
+            records: Vec::with_capacity(BATCH),
+            answers: Vec::with_capacity(BATCH),
+        }
+    }
+
     fn add(
         &mut self,
         record: &AccountingRecord<'_>,
         ticket: Ticket,
         request: Envelope,
-        reply_len: usize,
-        outbox: &mut Outbox<BATCH>,
-        server: &mut Server,
+        buffer: usize,
+        len: usize,
     ) {
-        let Some(record) = to_store(record) else {
-            // A record that names no session and no kind that we keep: acknowledged, so that the NAS
-            // stops sending it; there is nothing to lose (RFC 2866 section 4.1).
-            outbox.push(request, reply_len);
-            server.committed(ticket, outbox.reply(outbox.len() - 1));
-            return;
-        };
-        self.tickets.push((ticket, outbox.len()));
-        self.records.push(record);
-        outbox.push(request, reply_len);
+        let record = to_store(record);
+        self.answers.push(Answer {
+            request,
+            buffer,
+            len,
+            ticket,
+            kept: record.is_some(),
+        });
+        self.records.extend(record);
     }
 
-    /// Waits for the commit. On failure nothing of the batch is answered.
+    /// Waits for the commit, then puts the answers into the outbox. On failure no record is answered.
     fn commit(
         &mut self,
         store: &garth_store::Store,
         server: &mut Server,
         outbox: &mut Outbox<BATCH>,
     ) -> Result<(), WriteError> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
-        let records = std::mem::replace(&mut self.records, Vec::with_capacity(BATCH));
-        let kept = store.account(records);
-        for (ticket, position) in self.tickets.drain(..) {
-            match &kept {
-                Ok(()) => server.committed(ticket, outbox.reply(position)),
-                Err(_) => server.abandoned(ticket),
+        let kept = if self.records.is_empty() {
+            Ok(())
+        } else {
+            let records = std::mem::replace(&mut self.records, Vec::with_capacity(BATCH));
+            store.account(records)
+        };
+        for answer in self.answers.drain(..) {
+            if kept.is_err() && answer.kept {
+                server.abandoned(answer.ticket);
+                continue;
             }
-        }
-        if kept.is_err() {
-            outbox.clear();
+            server.committed(answer.ticket, outbox.octets(answer.buffer, answer.len));
+            outbox.push(answer.request, answer.buffer, answer.len);
         }
         kept
+    }
+}
+
+impl Overload {
+    fn goes_on(&mut self, error: &WriteError, records: usize) {
+        if self.dropped == 0 {
+            tracing::warn!(%error, "accounting records are not kept; the NAS will send them again");
+        }
+        self.dropped += records;
+    }
+
+    fn ended(&mut self) {
+        if self.dropped > 0 {
+            let dropped = self.dropped;
+            tracing::info!(dropped, "accounting records are kept again");
+            self.dropped = 0;
+        }
     }
 }
 

@@ -25,10 +25,10 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
         socket.receive(&mut inbox)?;
         follower.follow(&mut server);
         let now = seconds(&shared.store);
-        for (request, datagram) in inbox.iter() {
-            let Some(room) = outbox.room() else { break };
-            match server.authenticate(now, request.peer, datagram, &directory, room) {
-                Verdict::Reply { len, .. } => outbox.push(request, len),
+        for (at, (request, datagram)) in inbox.iter().enumerate() {
+            let reply = &mut outbox.buffers()[at];
+            match server.authenticate(now, request.peer, datagram, &directory, reply) {
+                Verdict::Reply { len, .. } => outbox.push(request, at, len),
                 // Counted by the server; a stranger must not fill a log.
                 Verdict::Drop(_) => {}
             }

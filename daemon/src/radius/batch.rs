@@ -5,7 +5,7 @@
 //! made once; nothing is allocated per datagram.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -30,27 +30,38 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_millis(200);
 pub(super) struct Envelope {
     /// Who sent it.
     pub(super) peer: SocketAddr,
-    /// The address of ours it was sent to, if the kernel told.
+    /// The address of ours it was sent to, where the socket listens on several.
     local: Option<IpAddr>,
     len: usize,
 }
 
 /// What was received by one call.
 pub(super) struct Inbox<const N: usize> {
-    buffers: Box<[[u8; DATAGRAM_LEN_MAX]; N]>,
-    envelopes: [Option<Envelope>; N],
+    buffers: Box<[Buffer; N]>,
+    envelopes: [Envelope; N],
+    len: usize,
     headers: MultiHeaders<SockaddrStorage>,
 }
 
 /// What is to be sent by one call.
 pub(super) struct Outbox<const N: usize> {
-    buffers: Box<[[u8; DATAGRAM_LEN_MAX]; N]>,
-    envelopes: [Option<Envelope>; N],
+    buffers: Box<[Buffer; N]>,
+    replies: [Reply; N],
+    /// Where each of `replies` goes.
+    peers: [Option<SockaddrStorage>; N],
     len: usize,
     /// With room for the source address of a reply, in the socket's family.
     addressed: MultiHeaders<SockaddrStorage>,
-    /// Without, for when the kernel did not tell which address was asked.
+    /// Without, for when the socket has one address only or the kernel did not tell which was asked.
     plain: MultiHeaders<SockaddrStorage>,
+}
+
+/// A reply that waits in a buffer of an outbox.
+#[derive(Clone, Copy)]
+struct Reply {
+    buffer: usize,
+    len: usize,
+    local: Option<IpAddr>,
 }
 
 /// A UDP socket of one worker.
@@ -59,7 +70,9 @@ pub(super) struct BatchSocket {
     ipv4: bool,
 }
 
-fn zeroed<const N: usize>() -> Box<[[u8; DATAGRAM_LEN_MAX]; N]> {
+type Buffer = [u8; DATAGRAM_LEN_MAX];
+
+fn zeroed<const N: usize>() -> Box<[Buffer; N]> {
     vec![[0; DATAGRAM_LEN_MAX]; N]
         .into_boxed_slice()
         .try_into()
@@ -69,22 +82,25 @@ fn zeroed<const N: usize>() -> Box<[[u8; DATAGRAM_LEN_MAX]; N]> {
 impl<const N: usize> Inbox<N> {
     pub(super) fn new() -> Self {
         let space = cmsg_space!(in6_pktinfo);
+        let nobody = Envelope {
+            peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            local: None,
+            len: 0,
+        };
         Self {
             buffers: zeroed(),
-            envelopes: [None; N],
+            envelopes: [nobody; N],
+            len: 0,
             headers: MultiHeaders::preallocate(N, Some(space)),
         }
     }
 
     /// The datagrams of the last call, in the order of their arrival.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Envelope, &[u8])> {
-        self.envelopes
-            .iter()
+        let received = self.envelopes.iter().take(self.len);
+        received
             .zip(self.buffers.iter())
-            .map_while(|(envelope, buffer)| {
-                let envelope = (*envelope)?;
-                Some((envelope, buffer.get(..envelope.len)?))
-            })
+            .map(|(envelope, buffer)| (*envelope, buffer.get(..envelope.len).unwrap_or(buffer)))
     }
 }
 
@@ -96,59 +112,55 @@ impl<const N: usize> Outbox<N> {
         } else {
             cmsg_space!(in6_pktinfo)
         };
+        let none = Reply {
+            buffer: 0,
+            len: 0,
+            local: None,
+        };
         Self {
             buffers: zeroed(),
-            envelopes: [None; N],
+            replies: [none; N],
+            peers: [None; N],
             len: 0,
             addressed: MultiHeaders::preallocate(N, Some(space)),
             plain: MultiHeaders::preallocate(N, None),
         }
     }
 
-    /// Room for the next reply; `None` once there are N of them.
-    pub(super) fn room(&mut self) -> Option<&mut [u8; DATAGRAM_LEN_MAX]> {
-        self.buffers.get_mut(self.len)
+    /// Where replies are written, in any order.
+    pub(super) fn buffers(&mut self) -> &mut [Buffer; N] {
+        &mut self.buffers
     }
 
-    /// Keeps the first `len` octets of the room as the reply to `request`.
-    pub(super) fn push(&mut self, request: Envelope, len: usize) {
-        if let Some(slot) = self.envelopes.get_mut(self.len) {
-            *slot = Some(Envelope {
-                len: len.min(DATAGRAM_LEN_MAX),
-                ..request
-            });
+    /// Keeps the first `len` octets of a buffer as the reply to `request`. Each buffer holds one at most.
+    pub(super) fn push(&mut self, request: Envelope, buffer: usize, len: usize) {
+        let places = self
+            .replies
+            .get_mut(self.len)
+            .zip(self.peers.get_mut(self.len));
+        if let Some((reply, peer)) = places {
+            *reply = Reply {
+                buffer,
+                len,
+                local: request.local,
+            };
+            *peer = Some(request.peer.into());
             self.len += 1;
         }
     }
 
-    /// How many replies wait.
-    pub(super) const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The reply at `position`, in the order of [`Self::push`].
-    pub(super) fn reply(&self, position: usize) -> &[u8] {
-        let len = self
-            .envelopes
-            .get(position)
-            .copied()
-            .flatten()
-            .map_or(0, |envelope| envelope.len);
-        self.buffers
-            .get(position)
+    /// The first `len` octets of a buffer.
+    pub(super) fn octets(&self, buffer: usize, len: usize) -> &[u8] {
+        let buffer = self.buffers.get(buffer);
+        buffer
             .and_then(|buffer| buffer.get(..len))
             .unwrap_or_default()
-    }
-
-    /// Forgets all replies.
-    pub(super) fn clear(&mut self) {
-        self.envelopes = [None; N];
-        self.len = 0;
     }
 }
 
 impl BatchSocket {
-    /// Binds `address`. Several sockets may share it (SO_REUSEPORT); the kernel gives each peer to one of them.
+    /// Binds `address`. Several sockets may share it (SO_REUSEPORT): the kernel gives all datagrams of one
+    /// peer's address and port to one of them, so a retransmission meets whoever answered before.
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -159,15 +171,20 @@ impl BatchSocket {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // The kernel grants what net.core.rmem_max allows; less is no error.
-        socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN)?;
+        // Past net.core.rmem_max where we may; else the kernel grants what that allows, and less is no error.
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER_LEN).is_err() {
+            socket.set_recv_buffer_size(RECEIVE_BUFFER_LEN)?;
+        }
         socket.bind(&address.into())?;
         let socket: UdpSocket = socket.into();
         socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
-        if address.is_ipv4() {
-            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
-        } else {
-            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        // A socket with one address answers from it; asking the kernel each time costs 0.1 µs a datagram.
+        if address.ip().is_unspecified() {
+            if address.is_ipv4() {
+                setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+            } else {
+                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            }
         }
         Ok(Self {
             socket,
@@ -177,7 +194,7 @@ impl BatchSocket {
 
     /// Waits for the first datagram, then takes what else is there. Nothing came in time: an empty inbox.
     pub(super) fn receive<const N: usize>(&self, inbox: &mut Inbox<N>) -> io::Result<()> {
-        inbox.envelopes = [None; N];
+        inbox.len = 0;
         let mut slices = inbox
             .buffers
             .each_mut()
@@ -203,62 +220,52 @@ impl BatchSocket {
             let Some(peer) = message.address.as_ref().and_then(socket_addr) else {
                 break;
             };
-            *slot = Some(Envelope {
+            *slot = Envelope {
                 peer,
                 local,
                 len: message.bytes.min(DATAGRAM_LEN_MAX),
-            });
+            };
+            inbox.len += 1;
         }
         Ok(())
     }
 
-    /// Sends all replies and clears the outbox. A reply the kernel does not take is lost; the NAS asks again.
+    /// Sends all replies and clears the outbox. A reply the kernel does not take is lost, and only that
+    /// one; the NAS asks again.
     pub(super) fn send<const N: usize>(&self, outbox: &mut Outbox<N>) -> io::Result<()> {
         let mut from = 0;
         let mut result = Ok(());
-        while from < outbox.len {
-            let local = outbox.local(from);
-            let same = (from..outbox.len)
-                .take_while(|position| outbox.local(*position) == local)
-                .count();
-            if let Err(error) = self.send_run(outbox, from, same, local) {
-                result = Err(error);
+        while let Some(first) = outbox.replies.get(from..outbox.len).and_then(<[_]>::first) {
+            let local = first.local;
+            match self.send_run(outbox, from, local) {
+                Ok(sent) => from += sent.max(1),
+                Err(error) => {
+                    result = Err(error);
+                    from += 1;
+                }
             }
-            from += same;
         }
-        outbox.clear();
+        outbox.len = 0;
         result
     }
 
-    /// Sends `count` replies that leave from one address.
+    /// Sends the replies from `from` on that leave from one address, and says how many the kernel took.
     fn send_run<const N: usize>(
         &self,
         outbox: &mut Outbox<N>,
         from: usize,
-        count: usize,
         local: Option<IpAddr>,
-    ) -> io::Result<()> {
-        let mut addresses: [Option<SockaddrStorage>; N] = [None; N];
-        let envelopes = outbox.envelopes.iter().skip(from).take(count);
-        for (address, envelope) in addresses.iter_mut().zip(envelopes) {
-            *address = envelope.map(|envelope| envelope.peer.into());
+    ) -> io::Result<usize> {
+        let waiting = outbox.replies.get(from..outbox.len).unwrap_or_default();
+        let same = waiting.iter().take_while(|reply| reply.local == local);
+        let mut slices = [[IoSlice::new(&[])]; N];
+        let mut count = 0;
+        for (slice, reply) in slices.iter_mut().zip(same) {
+            let buffer = outbox.buffers.get(reply.buffer);
+            let octets = buffer.and_then(|buffer| buffer.get(..reply.len));
+            *slice = [IoSlice::new(octets.unwrap_or_default())];
+            count += 1;
         }
-        let mut position = from;
-        let slices = outbox.buffers.each_ref().map(|_| {
-            let len = outbox
-                .envelopes
-                .get(position)
-                .copied()
-                .flatten()
-                .map_or(0, |envelope| envelope.len);
-            let slice = outbox
-                .buffers
-                .get(position)
-                .and_then(|buffer| buffer.get(..len))
-                .unwrap_or_default();
-            position += 1;
-            [IoSlice::new(slice)]
-        });
         let v4;
         let v6;
         let control: &[ControlMessage<'_>] = match local {
@@ -287,25 +294,15 @@ impl BatchSocket {
         } else {
             &mut outbox.addressed
         };
-        sendmmsg(
+        let sent = sendmmsg(
             self.socket.as_raw_fd(),
             headers,
             slices.iter().take(count),
-            addresses,
+            outbox.peers.get(from..).unwrap_or_default(),
             control,
             MsgFlags::empty(),
         )?;
-        Ok(())
-    }
-}
-
-impl<const N: usize> Outbox<N> {
-    fn local(&self, position: usize) -> Option<IpAddr> {
-        self.envelopes
-            .get(position)
-            .copied()
-            .flatten()
-            .and_then(|envelope| envelope.local)
+        Ok(sent.count())
     }
 }
 
@@ -353,8 +350,9 @@ mod tests {
         while echoed < 3 {
             server.receive(&mut inbox).unwrap();
             for (envelope, datagram) in inbox.iter() {
-                outbox.room().unwrap()[..datagram.len()].copy_from_slice(datagram);
-                outbox.push(envelope, datagram.len());
+                let buffer = outbox.len;
+                outbox.buffers()[buffer][..datagram.len()].copy_from_slice(datagram);
+                outbox.push(envelope, buffer, datagram.len());
                 echoed += 1;
             }
             server.send(&mut outbox).unwrap();
@@ -389,5 +387,34 @@ mod tests {
         let mut inbox = Inbox::<2>::new();
         server.receive(&mut inbox).unwrap();
         assert_eq!(inbox.iter().count(), 0);
+    }
+
+    #[test]
+    fn a_reply_the_kernel_does_not_take_takes_no_other_with_it() {
+        let server = BatchSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut outbox = Outbox::<4>::new(&server);
+        let reachable = client.local_addr().unwrap();
+        // Port 0 is no destination.
+        let unreachable = SocketAddr::new(reachable.ip(), 0);
+        for (buffer, peer) in [reachable, unreachable, reachable].into_iter().enumerate() {
+            outbox.buffers()[buffer][0] = u8::try_from(buffer).unwrap();
+            let request = Envelope {
+                peer,
+                local: None,
+                len: 0,
+            };
+            outbox.push(request, buffer, 1);
+        }
+        server.send(&mut outbox).unwrap_err();
+        let mut octet = [0];
+        for expected in [0, 2] {
+            client.recv(&mut octet).unwrap();
+            assert_eq!(octet, [expected]);
+        }
+        assert_eq!(outbox.len, 0);
     }
 }
