@@ -21,6 +21,8 @@ pub mod code {
     pub const ACCESS_REQUEST: u8 = 1;
     /// Access-Accept.
     pub const ACCESS_ACCEPT: u8 = 2;
+    /// Access-Reject.
+    pub const ACCESS_REJECT: u8 = 3;
     /// Accounting-Request.
     pub const ACCOUNTING_REQUEST: u8 = 4;
     /// Accounting-Response.
@@ -63,6 +65,8 @@ impl Status {
 pub struct Client {
     socket: UdpSocket,
     identifier: u8,
+    last_request: Vec<u8>,
+    last_reply: Vec<u8>,
 }
 
 impl Client {
@@ -83,6 +87,8 @@ impl Client {
         Ok(Self {
             socket,
             identifier: 0,
+            last_request: Vec::new(),
+            last_reply: Vec::new(),
         })
     }
 
@@ -110,7 +116,18 @@ impl Client {
         let mut mac = Hmac::<Md5>::new_from_slice(SECRET.as_bytes()).context("a key")?;
         mac.update(&packet);
         packet[signature].copy_from_slice(&mac.finalize().into_bytes());
-        self.exchange(&packet)
+        self.exchange(packet)
+    }
+
+    /// Sends the last request again, octet for octet; whether the same octets answer it in time.
+    ///
+    /// # Errors
+    ///
+    /// When an answer does not verify.
+    pub fn repeats_its_reply(&mut self) -> Result<bool> {
+        let first = self.last_reply.clone();
+        let answered = self.exchange(self.last_request.clone())?.is_some();
+        Ok(answered && self.last_reply == first)
     }
 
     /// Whether garthd acknowledged an accounting record in time.
@@ -144,7 +161,7 @@ impl Client {
             .chain_update(SECRET)
             .finalize();
         packet[AUTHENTICATOR].copy_from_slice(&digest);
-        Ok(self.exchange(&packet)? == Some(code::ACCOUNTING_RESPONSE))
+        Ok(self.exchange(packet)? == Some(code::ACCOUNTING_RESPONSE))
     }
 
     fn header(&mut self, code: u8) -> Vec<u8> {
@@ -156,7 +173,9 @@ impl Client {
     }
 
     /// Sends `request` once; answers to earlier requests are passed over.
-    fn exchange(&self, request: &[u8]) -> Result<Option<u8>> {
+    fn exchange(&mut self, request: Vec<u8>) -> Result<Option<u8>> {
+        self.last_request = request;
+        let request = &self.last_request;
         // Nobody listens while garthd starts again: that is silence, too.
         if self.socket.send(request).is_err() {
             return Ok(None);
@@ -182,6 +201,7 @@ impl Client {
             if expected[..] != reply[AUTHENTICATOR] {
                 bail!("an answer with a wrong Response Authenticator");
             }
+            self.last_reply = reply.to_vec();
             return Ok(Some(reply[0]));
         }
     }

@@ -5,11 +5,17 @@
     reason = "a test ends at the first thing that is wrong"
 )]
 
+use std::time::Duration;
+
 use garth_tests::Lab;
 use garth_tests::garthd::SECRET;
 use garth_tests::network::Family;
 use garth_tests::radclient::{self, Question, Reply};
+use garth_tests::radius::{Client, code};
 use garth_tests::story::Story;
+
+/// Longer than any honest answer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 const PAID: &str = r#"{"username":"bruno","password":"bird-cherry-8","plan":"home-100","paid_through":"2099-01-31"}"#;
 
@@ -83,6 +89,24 @@ fn status_server_is_answered_on_both_ports() {
     assert!(reply.is("Access-Accept"), "{}", reply.said);
     let reply = lab.radius(Question::AccountingStatus, "").unwrap();
     assert!(reply.is("Accounting-Response"), "{}", reply.said);
+}
+
+#[test]
+fn n5_a_retransmission_reaches_the_worker_that_answered_before() {
+    const PORTS: u64 = 64;
+    let lab =
+        Lab::start_with(|config| config.replace("[radius]\n", "[radius]\nworkers = 4\n")).unwrap();
+    for port in 0..PORTS {
+        let mut client = Client::connect(&lab.network.router, 1812, ANSWER_MAX).unwrap();
+        let reply = client.pap("nobody", "bird-cherry-8").unwrap();
+        assert_eq!(reply, Some(code::ACCESS_REJECT), "port {port}");
+        assert!(client.repeats_its_reply().unwrap(), "port {port}");
+    }
+    let status = lab.garthctl.json(&["status"]).unwrap().to_string();
+    for counter in ["radius_duplicate", "radius_reject_unknown_user"] {
+        let expected = format!("\"{counter}\":{PORTS}");
+        assert!(status.contains(&expected), "no {expected} in {status}");
+    }
 }
 
 #[test]
