@@ -16,6 +16,7 @@ pub(crate) mod stop;
 mod timer;
 mod tls;
 mod watchdog;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,8 +45,6 @@ use stop::{Stop, Stopper};
 
 /// How long requests under way may take at a stop before they are cut.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// The most authentication workers the daemon chooses by itself; the configuration may say more.
-const WORKERS_DEFAULT_MAX: usize = 8;
 
 /// Starts logging; called once by the program.
 pub fn start_logging() {
@@ -119,7 +118,7 @@ impl Running {
         };
         let (stopper, stop) = stop::channel();
         let mut essential = Essential::new();
-        let workers = bind_radius(&config, &radius)?;
+        let workers = workers::bind(&config, &radius)?;
         let cashier = Arc::new(Cashier::new(
             store.clone(),
             portal::start_gateway(&config, &mut essential, &stop).await?,
@@ -143,9 +142,7 @@ impl Running {
         ));
         let admin = start_admin(&config, &store, network, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
-        for worker in workers {
-            essential.spawn_blocking(move || ("radius", worker.run().map_err(anyhow::Error::from)));
-        }
+        workers::start(workers, &mut essential)?;
         announce(&config, &store);
         Ok(Self {
             path: path.to_owned(),
@@ -300,35 +297,6 @@ fn announce(config: &Config, store: &Store) {
     );
     // Not under systemd: nobody listens.
     drop(sd_notify::notify(&[NotifyState::Ready]));
-}
-
-/// Binds every RADIUS socket before the first of them answers.
-fn bind_radius(config: &Config, shared: &Shared) -> anyhow::Result<Vec<Worker>> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let per_address = config
-        .radius
-        .workers
-        .map_or(processors.min(WORKERS_DEFAULT_MAX), usize::from);
-    let mut workers = Vec::new();
-    for address in &config.radius.auth {
-        for _ in 0..per_address {
-            let worker = Worker::authentication(*address, shared.clone(), random_seed());
-            workers
-                .push(worker.with_context(|| format!("cannot listen on radius.auth {address}"))?);
-        }
-    }
-    for address in &config.radius.acct {
-        let worker = Worker::accounting(*address, shared.clone(), random_seed());
-        workers.push(worker.with_context(|| format!("cannot listen on radius.acct {address}"))?);
-    }
-    Ok(workers)
-}
-
-/// A seed nobody can guess, so that nobody can aim at one bucket of a hash table.
-fn random_seed() -> u64 {
-    let mut octets = [0; 8];
-    getrandom::fill(&mut octets).expect("the system has randomness from boot on");
-    u64::from_ne_bytes(octets)
 }
 
 fn start_admin(

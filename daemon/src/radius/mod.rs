@@ -42,10 +42,21 @@ pub(crate) struct Worker {
     shared: Shared,
 }
 
+/// Which of the two ports a worker serves.
 #[derive(Clone, Copy)]
-enum Port {
+pub(crate) enum Port {
     Authentication,
     Accounting,
+}
+
+impl Port {
+    /// The name of its threads.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "radius-auth",
+            Self::Accounting => "radius-acct",
+        }
+    }
 }
 
 impl Worker {
@@ -71,6 +82,11 @@ impl Worker {
             server,
             shared,
         })
+    }
+
+    /// Which port it serves.
+    pub(crate) const fn port(&self) -> Port {
+        self.port
     }
 
     /// What this worker answered and dropped.
