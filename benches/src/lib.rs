@@ -45,9 +45,9 @@ impl Directory for Everybody {
 pub fn server() -> Server {
     let prefix = "192.0.2.0/24".parse().expect("a prefix");
     let nas = Nas::new("nas-1", prefix, secret(), Arc::new(Dialect::mikrotik()));
-    let settings = Settings {
-        nas: NasTable::new(vec![nas]).expect("one NAS"),
-        garden: GardenSettings {
+    let settings = Settings::new(
+        NasTable::new(vec![nas]).expect("one NAS"),
+        GardenSettings {
             down_kbps: 1_000,
             up_kbps: 1_000,
             address_list: GardenName::new("garden").expect("a name"),
@@ -55,7 +55,8 @@ pub fn server() -> Server {
             interim_seconds: 120,
             unknown: Unknown::Reject,
         },
-    };
+        Vec::new(),
+    );
     Server::new(Arc::new(settings), 1)
 }
 

@@ -78,7 +78,7 @@ impl RouterNetwork {
         let (name, _) = session.key.nas.rsplit_once('/')?;
         self.settings
             .load()
-            .nas
+            .nas()
             .iter()
             .find(|nas| *nas.name == *name)
             .cloned()

@@ -1,4 +1,4 @@
-//! What a NAS reports about a session, read in one pass (RFC 2866, RFC 2869).
+//! What a NAS reports about a session, read in the pass that checks its lengths (RFC 2866, RFC 2869).
 //!
 //! A record is what was sent: nothing is joined with earlier records here, nothing is stored.
 //!
@@ -11,7 +11,7 @@ use crate::UnixSeconds;
 use crate::attribute::AttributeType;
 use crate::directory::CLASS_LEN;
 use crate::nas::Nas;
-use crate::packet::{Attribute, Packet};
+use crate::packet::Attribute;
 use crate::request::{Flaw, MessageAuthenticator, set, set_octets};
 
 /// Acct-Status-Type (RFC 2866 section 5.1). Unknown values are kept.
@@ -146,24 +146,23 @@ pub(crate) struct AccountingAttributes<'a> {
     event_timestamp: Option<u32>,
     delay_time: Option<u32>,
     pub(crate) message_authenticator: MessageAuthenticator,
+    /// There is a Proxy-State to be echoed.
+    pub(crate) proxy_state: bool,
     /// The first flaw found. A request with one is dropped (RFC 2866 section 4.1).
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl<'a> AccountingAttributes<'a> {
-    pub(crate) fn read(packet: &Packet<'a>) -> Self {
-        let mut read = Self::default();
-        for attribute in packet.attributes() {
-            let flaw = match read.integer_slot(attribute.kind) {
-                Some(slot) => match attribute.integer() {
-                    Some(number) => set(slot, number),
-                    None => Some(Flaw::BadValue),
-                },
-                None => read.take_other(&attribute),
-            };
-            read.flaw = read.flaw.or(flaw);
-        }
-        read
+    /// Takes one attribute of the packet.
+    pub(crate) fn take(&mut self, attribute: &Attribute<'a>) {
+        let flaw = match self.integer_slot(attribute.kind) {
+            Some(slot) => match attribute.integer() {
+                Some(number) => set(slot, number),
+                None => Some(Flaw::BadValue),
+            },
+            None => self.take_other(attribute),
+        };
+        self.flaw = self.flaw.or(flaw);
     }
 
     fn integer_slot(&mut self, kind: AttributeType) -> Option<&mut Option<u32>> {
@@ -208,6 +207,10 @@ impl<'a> AccountingAttributes<'a> {
                 }
                 None
             }
+            AttributeType::PROXY_STATE => {
+                self.proxy_state = true;
+                None
+            }
             AttributeType::MESSAGE_AUTHENTICATOR => {
                 self.message_authenticator
                     .note(value.len(), attribute.value_offset);
@@ -218,11 +221,7 @@ impl<'a> AccountingAttributes<'a> {
     }
 
     /// `None` without Acct-Status-Type.
-    pub(crate) fn into_record(
-        self,
-        nas: &Arc<Nas>,
-        source: IpAddr,
-    ) -> Option<AccountingRecord<'a>> {
+    pub(crate) fn record(&self, nas: &Arc<Nas>, source: IpAddr) -> Option<AccountingRecord<'a>> {
         let octets = |low: Option<u32>, high: Option<u32>| {
             joined_octets(low.unwrap_or(0), high.unwrap_or(0))
         };

@@ -1,14 +1,14 @@
 //! Who asks, can they prove it, and what may they have: the answer to an Access-Request.
 //!
-//! Pure but for the directory that is asked. Not here: signatures and duplicates (`server`),
-//! how the answer is written (`server`).
+//! Pure but for the directory that is asked. Not here: signatures and duplicates (`access`),
+//! how the answer is written (`reply`).
 
 use crate::UnixSeconds;
-use crate::crypto::{Password, Secret};
+use crate::crypto::{ChapPassword, Password};
 use crate::directory::{Access, Credential, Directory, Identity, Profile};
-use crate::packet::Packet;
+use crate::lanes::{JobId, Lanes};
 use crate::reason::RejectReason;
-use crate::request::{AccessRequest, Flaw};
+use crate::request::AccessRequest;
 
 /// What an accepted subscriber gets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,21 +20,25 @@ pub(crate) enum Grant {
 }
 
 /// What the request proves its identity with.
-enum Proof<'a> {
+pub(crate) enum Proof<'a> {
     /// Nothing, as a call-check may.
     None,
     Pap(Password),
     Chap {
-        response: &'a [u8; 17],
+        response: &'a ChapPassword,
         challenge: &'a [u8],
     },
 }
 
 impl Proof<'_> {
-    fn is_by(&self, password: &Password) -> bool {
+    /// True if this is a PAP or CHAP proof of the octets themselves.
+    fn is_by(&self, octets: &[u8]) -> bool {
+        let Some(password) = Password::new(octets) else {
+            return false;
+        };
         match self {
             Self::None => false,
-            Self::Pap(sent) => sent.matches(password),
+            Self::Pap(sent) => sent.matches(&password),
             Self::Chap {
                 response,
                 challenge,
@@ -52,6 +56,14 @@ impl Proof<'_> {
     }
 }
 
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Decision {
+    Now(Result<Grant, RejectReason>),
+    /// This, if the digest that was queued is the CHAP response sent; else the password is wrong.
+    IfChap(JobId, Result<Grant, RejectReason>),
+}
+
 /// Decides on a request whose packet is known to be genuine; fills `profile` if the directory knows them.
 ///
 /// A call-check is a User-Name that is a MAC, with no password, an empty one, or the MAC as sent;
@@ -60,82 +72,60 @@ impl Proof<'_> {
 /// a subscriber could type another's MAC as a user name.
 pub(crate) fn decide(
     request: &AccessRequest<'_>,
-    packet: &Packet<'_>,
-    secret: &Secret,
+    proof: &Proof<'_>,
     directory: &impl Directory,
     now: UnixSeconds,
     profile: &mut Profile,
-) -> Result<Grant, RejectReason> {
-    let proof = proof(request, packet, secret)?;
-    if let Some(mac) = call_check(request, &proof) {
+    lanes: &mut Lanes,
+) -> Decision {
+    if let Some(mac) = call_check(request, proof) {
         if request
             .calling_station_mac()
             .is_some_and(|other| other != mac)
         {
-            return Err(RejectReason::StationMismatch);
+            return Decision::Now(Err(RejectReason::StationMismatch));
         }
         if directory.find(&Identity::Mac(mac), now, profile) {
-            return match profile.credential {
+            return Decision::Now(match profile.credential {
                 Credential::CallCheck => grant(profile),
                 Credential::Missing | Credential::Password(_) => Err(RejectReason::NoCredential),
-            };
+            });
         }
         // With a password, the MAC may still be an ordinary user name.
         if proof.is_empty() {
-            return Ok(Grant::Unknown);
+            return Decision::Now(Ok(Grant::Unknown));
         }
     }
-    let (Some(user_name), Proof::Pap(_) | Proof::Chap { .. }) = (request.user_name, &proof) else {
-        return Err(RejectReason::NoCredential);
+    let (Some(user_name), Proof::Pap(_) | Proof::Chap { .. }) = (request.user_name, proof) else {
+        return Decision::Now(Err(RejectReason::NoCredential));
     };
     if !directory.find(&Identity::UserName(user_name), now, profile) {
-        return Ok(Grant::Unknown);
+        return Decision::Now(Ok(Grant::Unknown));
     }
-    match &profile.credential {
+    let password = match &profile.credential {
         // An empty password on file would let everybody in who sends none.
-        Credential::Password(password) if password.is_empty() => Err(RejectReason::NoCredential),
-        Credential::Password(password) if proof.is_by(password) => grant(profile),
-        Credential::Password(_) => Err(RejectReason::WrongPassword),
-        Credential::Missing | Credential::CallCheck => Err(RejectReason::NoCredential),
-    }
-}
-
-fn proof<'a>(
-    request: &AccessRequest<'a>,
-    packet: &Packet<'a>,
-    secret: &Secret,
-) -> Result<Proof<'a>, RejectReason> {
-    match request.flaw {
-        Some(Flaw::BadValue) => return Err(RejectReason::BadAttribute),
-        Some(Flaw::Repeated) => return Err(RejectReason::RepeatedAttribute),
-        None => {}
-    }
-    if request.method_count() > 1 {
-        return Err(RejectReason::AmbiguousCredential);
-    }
-    if request.eap || request.ms_chap {
-        return Err(RejectReason::UnsupportedMethod);
-    }
-    if let Some(hidden) = request.user_password {
-        let password = Password::reveal(hidden, packet.authenticator(), secret);
-        return password.map(Proof::Pap).ok_or(RejectReason::BadAttribute);
-    }
-    Ok(match request.chap_password {
-        Some(response) => Proof::Chap {
+        Credential::Password(password) if !password.is_empty() => password,
+        Credential::Password(_) | Credential::Missing | Credential::CallCheck => {
+            return Decision::Now(Err(RejectReason::NoCredential));
+        }
+    };
+    match proof {
+        Proof::Chap {
             response,
-            challenge: request.chap_challenge(packet),
-        },
-        None => Proof::None,
-    })
+            challenge,
+        } => {
+            let job = password.queue_chap(response[0], challenge, lanes);
+            Decision::IfChap(job, grant(profile))
+        }
+        Proof::Pap(sent) if sent.matches(password) => Decision::Now(grant(profile)),
+        Proof::Pap(_) | Proof::None => Decision::Now(Err(RejectReason::WrongPassword)),
+    }
 }
 
 /// The MAC the NAS vouches for, if this is a call-check.
 fn call_check(request: &AccessRequest<'_>, proof: &Proof<'_>) -> Option<[u8; 6]> {
     match (request.user_name, request.user_name_mac()) {
-        (Some(user_name), Some(mac)) => {
-            let as_sent = || Password::new(user_name).is_some_and(|name| proof.is_by(&name));
-            (proof.is_empty() || as_sent()).then_some(mac)
-        }
+        (Some(user_name), Some(mac)) => (proof.is_empty() || proof.is_by(user_name)).then_some(mac),
         (Some(_), None) if !request.is_call_check() => None,
         (Some(_) | None, _) => {
             let station = request.calling_station_mac();

@@ -3,6 +3,9 @@
 //! Every comparison with something secret takes the same time for any two values.
 //! MD5 is what RADIUS asks for; nothing here is chosen by us.
 //!
+//! A lone packet is signed and verified by the functions that take a [`Packet`] or [`Encoder`]; what the
+//! server does for many at once is queued in `lanes`.
+//!
 //! Not here: whether a Message-Authenticator is demanded (`server`).
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,7 +13,11 @@ use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::packet::{AUTHENTICATOR_LEN, Authenticator, Encoder, HEADER_LEN, Packet, Unsigned};
+use crate::lanes::{self, JobId, Lanes, Start};
+use crate::packet::{
+    AUTHENTICATOR_LEN, Authenticator, Encoder, HEADER_LEN, PACKET_LEN_MAX, Packet, Unsigned,
+    VALUE_LEN_MAX,
+};
 
 /// The longest User-Password (RFC 2865 section 5.2).
 pub const PASSWORD_LEN_MAX: usize = 128;
@@ -20,7 +27,26 @@ pub const SECRET_LEN_MAX: usize = 1024;
 const BLOCK_LEN: usize = AUTHENTICATOR_LEN;
 /// Code, identifier and Length.
 const BEFORE_AUTHENTICATOR_LEN: usize = 4;
+/// Where the value of a packet's first attribute begins.
+const FIRST_VALUE_AT: usize = HEADER_LEN + 2;
 const ZEROS: Authenticator = [0; AUTHENTICATOR_LEN];
+/// What HMAC mixes the key with (RFC 2104 section 2).
+const INNER_PAD: u8 = 0x36;
+const OUTER_PAD: u8 = 0x5c;
+
+/// The most blocks queued in lanes to verify one packet: its digest, its Message-Authenticator (inner and
+/// outer), the masks of its User-Password and a CHAP response.
+const VERIFY_BLOCKS_MAX: usize = lanes::blocks_of(PACKET_LEN_MAX + SECRET_LEN_MAX)
+    + lanes::blocks_of(PACKET_LEN_MAX)
+    + lanes::blocks_of(AUTHENTICATOR_LEN)
+    + MASKS_MAX * lanes::blocks_of(SECRET_LEN_MAX + AUTHENTICATOR_LEN)
+    + lanes::blocks_of(1 + PASSWORD_LEN_MAX + VALUE_LEN_MAX);
+/// Blocks of a User-Password.
+const MASKS_MAX: usize = PASSWORD_LEN_MAX / BLOCK_LEN;
+/// Signing one packet takes no more: its Message-Authenticator and its digest.
+pub(crate) const LANE_BLOCKS_MAX: usize = VERIFY_BLOCKS_MAX;
+/// The most jobs queued in lanes for one packet.
+pub(crate) const LANE_JOBS_MAX: usize = 3 + MASKS_MAX + 1;
 
 /// Why a shared secret cannot be used. Always the operator's fault.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -41,6 +67,9 @@ pub struct Secret {
     octets: Zeroizing<Box<[u8]>>,
     /// The HMAC with its key already absorbed: saves two of its four digest blocks per packet.
     keyed: Hmac<Md5>,
+    /// The same for lanes: where the inner and the outer digest begin.
+    inner: Zeroizing<Start>,
+    outer: Zeroizing<Start>,
 }
 
 impl Secret {
@@ -55,15 +84,69 @@ impl Secret {
         if octets.len() > SECRET_LEN_MAX {
             return Err(SecretError::Long { len: octets.len() });
         }
+        // RFC 2104 section 2: a key longer than a block is replaced by its digest.
+        let mut key = Zeroizing::new([0; lanes::BLOCK_LEN]);
+        match key.get_mut(..octets.len()) {
+            Some(room) => room.copy_from_slice(octets),
+            None => key[..AUTHENTICATOR_LEN].copy_from_slice(&Md5::digest(octets)),
+        }
+        let keyed = |pad| Zeroizing::new(Start::behind(&key.map(|octet| octet ^ pad)));
         Ok(Self {
             octets: Zeroizing::new(octets.into()),
             keyed: Hmac::new_from_slice(octets).expect("HMAC takes a key of any length"),
+            inner: keyed(INNER_PAD),
+            outer: keyed(OUTER_PAD),
         })
     }
 
     /// True if both are the same octets.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.octets.ct_eq(&other.octets).into()
+    }
+
+    /// Queues the inner digest of the Message-Authenticator at `at` of a request, over the authenticator given.
+    pub(crate) fn queue_message(
+        &self,
+        octets: &[u8],
+        authenticator: &Authenticator,
+        at: usize,
+        lanes: &mut Lanes,
+    ) -> JobId {
+        let parts = [
+            &octets[..BEFORE_AUTHENTICATOR_LEN],
+            authenticator,
+            &octets[HEADER_LEN..at],
+            &ZEROS,
+            &octets[at + AUTHENTICATOR_LEN..],
+        ];
+        lanes.queue(&self.inner, parts)
+    }
+
+    /// Queues the outer digest: the Message-Authenticator whose inner digest was run.
+    pub(crate) fn queue_outer(&self, inner: JobId, lanes: &mut Lanes) -> JobId {
+        let inner = lanes.digest(inner);
+        lanes.queue(&self.outer, [&inner])
+    }
+
+    /// Queues the right Request Authenticator of an Accounting-Request (RFC 2866 section 3).
+    pub(crate) fn queue_request_authenticator(&self, octets: &[u8], lanes: &mut Lanes) -> JobId {
+        let head = &octets[..BEFORE_AUTHENTICATOR_LEN];
+        let parts = [head, &ZEROS, &octets[HEADER_LEN..], &self.octets];
+        lanes.queue(&Start::FRESH, parts)
+    }
+
+    /// Queues what hides a User-Password, one digest per block (RFC 2865 section 5.2); names the first.
+    pub(crate) fn queue_masks(
+        &self,
+        hidden: Hidden<'_>,
+        request: &Authenticator,
+        lanes: &mut Lanes,
+    ) -> JobId {
+        let first = lanes.queue(&Start::FRESH, [&self.octets, request]);
+        for previous in &hidden.0[..hidden.0.len() - 1] {
+            lanes.queue(&Start::FRESH, [&self.octets, previous]);
+        }
+        first
     }
 
     fn packet_digest(&self, octets: &[u8], authenticator: &Authenticator) -> Authenticator {
@@ -140,6 +223,51 @@ pub fn response_authenticator_is_right(
     right.ct_eq(packet.authenticator()).into()
 }
 
+/// A reply that waits for its signature. Its header holds the Request Authenticator of its request.
+pub(crate) struct ToSign<'s> {
+    pub(crate) len: usize,
+    pub(crate) secret: &'s Secret,
+    /// Its first attribute is a Message-Authenticator of zeros.
+    pub(crate) message_authenticator: bool,
+}
+
+/// Signs replies together; `to_sign[i]` belongs to `replies[i]`.
+pub(crate) fn sign_all<const N: usize>(
+    replies: &mut [[u8; PACKET_LEN_MAX]],
+    to_sign: &[Option<ToSign<'_>>; N],
+    lanes: &mut Lanes,
+) {
+    const AT: usize = FIRST_VALUE_AT;
+    let mut jobs = [None; N];
+    for ((reply, to_sign), job) in replies.iter().zip(to_sign).zip(&mut jobs) {
+        if let Some(reply_to) = to_sign.as_ref().filter(|reply| reply.message_authenticator) {
+            *job = Some(lanes.queue(&reply_to.secret.inner, [&reply[..reply_to.len]]));
+        }
+    }
+    lanes.run();
+    for (to_sign, job) in to_sign.iter().zip(&mut jobs) {
+        if let (Some(to_sign), Some(inner)) = (to_sign, &job) {
+            *job = Some(to_sign.secret.queue_outer(*inner, lanes));
+        }
+    }
+    lanes.run();
+    for ((reply, to_sign), job) in replies.iter_mut().zip(to_sign).zip(&mut jobs) {
+        let Some(ToSign { len, secret, .. }) = to_sign else {
+            continue;
+        };
+        if let Some(outer) = job {
+            reply[AT..AT + AUTHENTICATOR_LEN].copy_from_slice(&lanes.digest(*outer));
+        }
+        *job = Some(lanes.queue(&Start::FRESH, [&reply[..*len], &secret.octets]));
+    }
+    lanes.run();
+    for (reply, job) in replies.iter_mut().zip(jobs) {
+        if let Some(job) = job {
+            reply[BEFORE_AUTHENTICATOR_LEN..HEADER_LEN].copy_from_slice(&lanes.digest(job));
+        }
+    }
+}
+
 /// Signs a response to the request with `request_authenticator` and returns its length in octets.
 pub fn finish_response(
     encoder: Encoder<'_>,
@@ -202,27 +330,18 @@ impl Password {
         })
     }
 
-    /// Reveals the value of a User-Password attribute (RFC 2865 section 5.2).
-    ///
-    /// `None` if it is not 1 to 8 blocks of 16 octets.
-    pub fn reveal(hidden: &[u8], request: &Authenticator, secret: &Secret) -> Option<Self> {
-        if hidden.is_empty() || hidden.len() > PASSWORD_LEN_MAX {
-            return None;
-        }
-        let (blocks, []) = hidden.as_chunks::<BLOCK_LEN>() else {
-            return None;
-        };
+    /// Reveals what was hidden with masks that were run; `masks` names the first.
+    pub(crate) fn reveal(hidden: Hidden<'_>, masks: JobId, lanes: &Lanes) -> Self {
         let mut padded = [0; PASSWORD_LEN_MAX];
-        let mut previous = request;
-        for (block, clear) in blocks.iter().zip(padded.as_chunks_mut::<BLOCK_LEN>().0) {
-            *clear = *block;
-            xor(clear, previous, secret);
-            previous = block;
+        let clear = padded.as_chunks_mut::<BLOCK_LEN>().0;
+        for (n, (clear, hidden)) in clear.iter_mut().zip(hidden.0).enumerate() {
+            let mask = u128::from_ne_bytes(lanes.digest(masks.later(n)));
+            *clear = (u128::from_ne_bytes(*hidden) ^ mask).to_ne_bytes();
         }
-        Some(Self {
+        Self {
             padded,
-            used: hidden.len(),
-        })
+            used: hidden.0.len() * BLOCK_LEN,
+        }
     }
 
     /// Hides the password for a User-Password attribute; returns the octets used, 16 at least.
@@ -268,6 +387,11 @@ impl Password {
         difference.ct_eq(&0).into()
     }
 
+    /// Queues the CHAP response of this password to `challenge` (RFC 2865 section 5.3).
+    pub(crate) fn queue_chap(&self, identifier: u8, challenge: &[u8], lanes: &mut Lanes) -> JobId {
+        lanes.queue(&Start::FRESH, [&[identifier], self.clear(), challenge])
+    }
+
     /// True if `chap_password` is the CHAP response of this password to `challenge` (RFC 2865 section 5.3).
     pub fn matches_chap(&self, chap_password: &ChapPassword, challenge: &[u8]) -> bool {
         let mut md5 = Md5::new();
@@ -282,6 +406,22 @@ impl Password {
 impl Drop for Password {
     fn drop(&mut self) {
         self.padded[..self.used].zeroize();
+    }
+}
+
+/// The value of a User-Password attribute: 1 to 8 blocks of 16 octets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hidden<'a>(&'a [[u8; BLOCK_LEN]]);
+
+impl<'a> Hidden<'a> {
+    /// `None` if it is not 16, 32 … 128 octets.
+    pub(crate) fn new(value: &'a [u8]) -> Option<Self> {
+        let (blocks, []) = value.as_chunks::<BLOCK_LEN>() else {
+            return None;
+        };
+        (1..=MASKS_MAX)
+            .contains(&blocks.len())
+            .then_some(Self(blocks))
     }
 }
 
@@ -305,6 +445,14 @@ mod tests {
 
     use super::*;
     use crate::code::Code;
+
+    fn reveal(hidden: &[u8], request: &Authenticator, secret: &Secret) -> Option<Password> {
+        let hidden = Hidden::new(hidden)?;
+        let mut lanes = Lanes::new(LANE_JOBS_MAX, LANE_BLOCKS_MAX);
+        let masks = secret.queue_masks(hidden, request, &mut lanes);
+        lanes.run();
+        Some(Password::reveal(hidden, masks, &lanes))
+    }
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.as_bytes()).unwrap()
@@ -330,7 +478,7 @@ mod tests {
             0x0d, 0xbe, 0x70, 0x8d, 0x93, 0xd4, 0x13, 0xce, 0x31, 0x96, 0xe4, 0x3f, 0x78, 0x2a,
             0x0a, 0xee,
         ];
-        let password = Password::reveal(&hidden, &request, &secret("xyzzy5461")).unwrap();
+        let password = reveal(&hidden, &request, &secret("xyzzy5461")).unwrap();
         assert_eq!(password.clear(), b"arctangent");
     }
 
@@ -338,10 +486,7 @@ mod tests {
     fn hidden_password_of_wrong_length_is_refused() {
         for len in [0, 1, 15, 17, 127, 129, 144, 253] {
             let hidden = vec![0; len];
-            assert!(
-                Password::reveal(&hidden, &ZEROS, &secret("s")).is_none(),
-                "{len}"
-            );
+            assert!(reveal(&hidden, &ZEROS, &secret("s")).is_none(), "{len}");
         }
     }
 
@@ -369,7 +514,7 @@ mod tests {
             let password = Password::new(&octets).unwrap();
             let mut hidden = [0; PASSWORD_LEN_MAX];
             let len = password.hide(&request, &secret, &mut hidden);
-            let revealed = Password::reveal(&hidden[..len], &request, &secret).unwrap();
+            let revealed = reveal(&hidden[..len], &request, &secret).unwrap();
             prop_assert!(revealed.matches(&password));
             prop_assert_eq!(revealed.clear(), &octets[..]);
         }

@@ -62,6 +62,8 @@ pub struct Profile {
     pub credential: Credential,
     /// What they may have.
     pub access: Access,
+    /// The plan's position in the settings, where its reply is encoded ahead. Only a hint: the rates here count.
+    pub plan: Option<u32>,
     /// The plan's rate towards the subscriber; the garden has its own.
     pub down_kbps: u32,
     /// The plan's rate from the subscriber; the garden has its own.

@@ -4,14 +4,13 @@
 //! the number of blocks bounds entries and bytes alike. Every NAS has a lane with an equal
 //! share of the blocks and pushes out only its own oldest replies.
 //!
-//! An entry is first pending (an accounting record on its way to the disk) or answered at once.
-//! Only requests that were verified come here, so a stranger cannot displace anything.
+//! An entry is first pending (an accounting record on its way to the disk) or reserved (an answer
+//! that is signed with the rest of its batch), and then answered. Only requests that were verified come here, so a stranger cannot displace anything.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::UnixSeconds;
 use crate::code::Code;
-use crate::nas::NOWHERE;
 use crate::packet::{Authenticator, PACKET_LEN_MAX};
 
 /// Octets of one block: most replies fit one.
@@ -28,21 +27,38 @@ pub(crate) const ANSWERED_SECONDS: u64 = 10;
 pub(crate) const PENDING_SECONDS: u64 = 30;
 
 const _: () = assert!(BLOCKS_MAX / LANES_MAX * BLOCK_LEN >= PACKET_LEN_MAX);
+const _: () = assert!(BLOCKS_MAX < Link::NONE.0 as usize);
+const _: () = assert!(
+    size_of::<Entry>() == 64,
+    "an entry is one line of the cache"
+);
 
 /// What names a request, but for its authenticator: a new one in the same place replaces the old.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Key {
-    pub(crate) source: SocketAddr,
-    pub(crate) code: Code,
-    pub(crate) identifier: u8,
+///
+/// The address in four words, IPv4 as mapped into IPv6; then port, code and identifier.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Key([u32; 5]);
+
+impl Key {
+    pub(crate) fn new(source: SocketAddr, code: Code, identifier: u8) -> Self {
+        let address = match source.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        let octets = address.octets();
+        let words = octets.as_chunks::<4>().0;
+        let word = |n: usize| u32::from_be_bytes(words[n]);
+        let rest = u32::from(source.port()) << 16 | u32::from(code.0) << 8 | u32::from(identifier);
+        Self([word(0), word(1), word(2), word(3), rest])
+    }
 }
 
-/// Names a pending entry. Hand it back once.
+/// Names an entry without a reply. Hand it back once.
 #[must_use = "a ticket that is not handed back blocks retransmissions for a while"]
 #[derive(Debug, Eq, PartialEq)]
 pub struct Ticket {
-    entry: usize,
-    generation: u64,
+    entry: Link,
+    generation: u32,
 }
 
 /// What is known of a request.
@@ -50,6 +66,8 @@ pub struct Ticket {
 pub(crate) enum Seen {
     Never,
     Pending,
+    /// Its reply is being made: [`Duplicates::is`] tells whose.
+    Reserved(usize),
     /// Its reply can be copied from there.
     Answered(usize),
 }
@@ -58,35 +76,70 @@ pub(crate) enum Seen {
 enum State {
     Free,
     Pending,
+    Reserved,
     Answered,
 }
 
+/// The number of an entry or block, or none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Link(u16);
+
+impl Link {
+    const NONE: Self = Self(u16::MAX);
+
+    fn to(at: usize) -> Self {
+        Self(u16::try_from(at).expect("there are fewer entries and blocks than links"))
+    }
+
+    fn get(self) -> Option<usize> {
+        (self != Self::NONE).then_some(usize::from(self.0))
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::NONE)
+    }
+
+    fn or(self, other: Self) -> Self {
+        if self == Self::NONE { other } else { self }
+    }
+}
+
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Entry {
-    state: State,
-    key: Key,
     authenticator: Authenticator,
-    since: UnixSeconds,
+    key: Key,
+    /// Seconds, modulo 2^32: ages are differences.
+    since: u32,
     /// Counts the uses of this place, so that an old ticket names nothing.
-    generation: u64,
-    lane: usize,
-    reply_len: usize,
-    blocks: usize,
-    bucket: usize,
-    next_in_bucket: Option<usize>,
-    older: Option<usize>,
-    newer: Option<usize>,
+    generation: u32,
+    next_in_bucket: Link,
+    older: Link,
+    newer: Link,
+    bucket: u16,
+    lane: u16,
+    reply_len: u16,
+    blocks: u8,
+    state: State,
 }
 
 /// Entries of one lane and state, oldest first.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct List {
-    oldest: Option<usize>,
-    newest: Option<usize>,
+    oldest: Link,
+    newest: Link,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+impl List {
+    const EMPTY: Self = Self {
+        oldest: Link::NONE,
+        newest: Link::NONE,
+    };
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Lane {
+    /// Reserved entries too.
     answered: List,
     pending: List,
     blocks: usize,
@@ -97,10 +150,10 @@ pub(crate) struct Duplicates {
     entries: Box<[Entry]>,
     octets: Box<[u8]>,
     /// The block after this one, in a reply or in the free list.
-    next_block: Box<[Option<usize>]>,
-    free: Option<usize>,
+    next_block: Box<[Link]>,
+    free: Link,
     free_count: usize,
-    buckets: Box<[Option<usize>]>,
+    buckets: Box<[Link]>,
     lanes: Box<[Lane]>,
     lanes_used: usize,
     seed: u64,
@@ -110,33 +163,32 @@ impl Duplicates {
     /// `seed` keeps a NAS from choosing its hash chains.
     pub(crate) fn new(seed: u64, nas_count: usize) -> Self {
         let entry = Entry {
-            state: State::Free,
-            key: Key {
-                source: NOWHERE,
-                code: Code(0),
-                identifier: 0,
-            },
             authenticator: Authenticator::default(),
-            since: UnixSeconds(0),
+            key: Key::default(),
+            since: 0,
             generation: 0,
+            next_in_bucket: Link::NONE,
+            older: Link::NONE,
+            newer: Link::NONE,
+            bucket: 0,
             lane: 0,
             reply_len: 0,
             blocks: 0,
-            bucket: 0,
-            next_in_bucket: None,
-            older: None,
-            newer: None,
+            state: State::Free,
+        };
+        let lane = Lane {
+            answered: List::EMPTY,
+            pending: List::EMPTY,
+            blocks: 0,
         };
         let mut duplicates = Self {
             entries: vec![entry; BLOCKS_MAX].into(),
             octets: vec![0; BLOCKS_MAX * BLOCK_LEN].into(),
-            next_block: (1..=BLOCKS_MAX)
-                .map(|next| (next < BLOCKS_MAX).then_some(next))
-                .collect(),
-            free: Some(0),
+            next_block: (1..BLOCKS_MAX).map(Link::to).chain([Link::NONE]).collect(),
+            free: Link::to(0),
             free_count: BLOCKS_MAX,
-            buckets: vec![None; BUCKETS].into(),
-            lanes: vec![Lane::default(); LANES_MAX].into(),
+            buckets: vec![Link::NONE; BUCKETS].into(),
+            lanes: vec![lane; LANES_MAX].into(),
             lanes_used: 1,
             seed,
         };
@@ -160,10 +212,11 @@ impl Duplicates {
             return Seen::Never;
         };
         let entry = &self.entries[at];
-        if entry.authenticator == *authenticator && !entry.is_old(now) {
+        if entry.authenticator == *authenticator && !entry.is_old(low_bits(now)) {
             return match entry.state {
                 State::Free => Seen::Never,
                 State::Pending => Seen::Pending,
+                State::Reserved => Seen::Reserved(at),
                 State::Answered => Seen::Answered(at),
             };
         }
@@ -171,19 +224,26 @@ impl Duplicates {
         Seen::Never
     }
 
+    /// True if `ticket` names the entry at `at`.
+    pub(crate) fn is(&self, ticket: &Ticket, at: usize) -> bool {
+        self.open(ticket) == Some(at)
+    }
+
     /// Copies a reply and returns its length.
     pub(crate) fn copy_reply(&self, at: usize, reply: &mut [u8; PACKET_LEN_MAX]) -> usize {
-        let len = self.entries[at].reply_len;
-        let mut block = Some(at);
+        let len = usize::from(self.entries[at].reply_len);
+        let mut block = Link::to(at);
         for part in reply[..len].chunks_mut(BLOCK_LEN) {
-            let from = block.expect("a reply has a block for each of its parts");
+            let from = block
+                .get()
+                .expect("a reply has a block for each of its parts");
             part.copy_from_slice(&self.octets[from * BLOCK_LEN..][..part.len()]);
             block = self.next_block[from];
         }
         len
     }
 
-    /// Remembers a request that is not known, without its reply. `None` if the lane is full of such.
+    /// Remembers a request that is not known, until its record is durable. `None` if the lane is full of such.
     pub(crate) fn begin(
         &mut self,
         lane: usize,
@@ -191,79 +251,112 @@ impl Duplicates {
         authenticator: &Authenticator,
         now: UnixSeconds,
     ) -> Option<Ticket> {
+        self.enter(lane, key, authenticator, now, State::Pending)
+    }
+
+    /// Remembers a request that is not known, until its reply is signed a moment later. It may be
+    /// pushed out before. `None` if the lane is full of pending ones.
+    pub(crate) fn reserve(
+        &mut self,
+        lane: usize,
+        key: &Key,
+        authenticator: &Authenticator,
+        now: UnixSeconds,
+    ) -> Option<Ticket> {
+        self.enter(lane, key, authenticator, now, State::Reserved)
+    }
+
+    fn enter(
+        &mut self,
+        lane: usize,
+        key: &Key,
+        authenticator: &Authenticator,
+        now: UnixSeconds,
+        state: State,
+    ) -> Option<Ticket> {
         let lane = lane % self.lanes_used;
+        let now = low_bits(now);
         if !self.make_room(lane, 1, now) {
             return None;
         }
         let at = self.take_block(lane)?;
         let bucket = self.bucket(key);
         let entry = &mut self.entries[at];
-        entry.state = State::Pending;
+        entry.state = state;
         entry.key = *key;
         entry.authenticator = *authenticator;
         entry.since = now;
-        entry.lane = lane;
+        entry.lane = u16::try_from(lane).expect("there are LANES_MAX lanes");
         entry.reply_len = 0;
         entry.blocks = 1;
-        entry.bucket = bucket;
-        entry.next_in_bucket = self.buckets[bucket].replace(at);
+        entry.bucket = u16::try_from(bucket).expect("there are as many buckets as blocks");
+        entry.next_in_bucket = std::mem::replace(&mut self.buckets[bucket], Link::to(at));
         let generation = entry.generation;
         self.link(at);
         Some(Ticket {
-            entry: at,
+            entry: Link::to(at),
             generation,
         })
     }
 
-    /// Gives a pending entry its reply. Forgets the entry if there is no room for it.
+    /// Gives an entry its reply. Forgets the entry if there is no room for it.
     pub(crate) fn answer(&mut self, ticket: &Ticket, reply: &[u8]) {
-        let Some(at) = self.pending(ticket) else {
+        let Some(at) = self.open(ticket) else {
             return;
         };
-        let lane = self.entries[at].lane;
         let more = reply.len().div_ceil(BLOCK_LEN).saturating_sub(1);
-        // Not in a list while room is made, so that it cannot push itself out.
-        self.unlink(at);
-        self.entries[at].state = State::Answered;
-        let since = self.entries[at].since;
-        let fits = reply.len() <= PACKET_LEN_MAX && self.make_room(lane, more, since);
-        self.link(at);
-        if !fits {
+        if self.entries[at].state == State::Reserved && more == 0 {
+            self.entries[at].state = State::Answered;
+        } else if !self.make_answered(at, more) {
             self.remove(at);
             return;
         }
+        let lane = usize::from(self.entries[at].lane);
         let mut block = at;
         for (index, part) in reply.chunks(BLOCK_LEN).enumerate() {
             if index > 0 {
                 let next = self
                     .take_block(lane)
                     .expect("room was made for every block");
-                self.next_block[block] = Some(next);
+                self.next_block[block] = Link::to(next);
                 block = next;
             }
             self.octets[block * BLOCK_LEN..][..part.len()].copy_from_slice(part);
         }
         let entry = &mut self.entries[at];
-        entry.reply_len = reply.len();
-        entry.blocks = 1 + more;
+        entry.reply_len = u16::try_from(reply.len()).expect("more does not get room");
+        entry.blocks = u8::try_from(1 + more).expect("more does not get room");
     }
 
-    /// Forgets a pending entry: its retransmission is a new request.
+    /// Moves an entry to the newest answered and makes room for `more` blocks. False if there is none.
+    fn make_answered(&mut self, at: usize, more: usize) -> bool {
+        let lane = usize::from(self.entries[at].lane);
+        let since = self.entries[at].since;
+        // Not in a list while room is made, so that it cannot push itself out.
+        self.unlink(at);
+        self.entries[at].state = State::Answered;
+        let fits = more < PACKET_LEN_MAX / BLOCK_LEN && self.make_room(lane, more, since);
+        self.link(at);
+        fits
+    }
+
+    /// Forgets an entry without a reply: its retransmission is a new request.
     pub(crate) fn abandon(&mut self, ticket: &Ticket) {
-        if let Some(at) = self.pending(ticket) {
+        if let Some(at) = self.open(ticket) {
             self.remove(at);
         }
     }
 
-    fn pending(&self, ticket: &Ticket) -> Option<usize> {
-        let entry = self.entries.get(ticket.entry)?;
-        let same = entry.state == State::Pending && entry.generation == ticket.generation;
-        same.then_some(ticket.entry)
+    fn open(&self, ticket: &Ticket) -> Option<usize> {
+        let at = ticket.entry.get()?;
+        let entry = self.entries.get(at)?;
+        let open = matches!(entry.state, State::Pending | State::Reserved);
+        (open && entry.generation == ticket.generation).then_some(at)
     }
 
     fn find(&self, key: &Key) -> Option<usize> {
         let mut next = self.buckets[self.bucket(key)];
-        while let Some(at) = next {
+        while let Some(at) = next.get() {
             let entry = &self.entries[at];
             if entry.key == *key {
                 return Some(at);
@@ -276,21 +369,9 @@ impl Duplicates {
     fn bucket(&self, key: &Key) -> usize {
         /// An odd number with well mixed bits: 2^64 divided by the golden ratio.
         const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-        let (high, low) = match key.source.ip() {
-            IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, g, h] = v6.segments().map(u64::from);
-                (
-                    a << 48 | b << 32 | c << 16 | d,
-                    e << 48 | f << 32 | g << 16 | h,
-                )
-            }
-        };
-        let rest = u64::from(key.source.port()) << 16
-            | u64::from(key.code.0) << 8
-            | u64::from(key.identifier);
+        let [a, b, c, d, rest] = key.0.map(u64::from);
         let mut hash = self.seed;
-        for word in [high, low, rest] {
+        for word in [a << 32 | b, c << 32 | d, rest] {
             hash = (hash ^ word).wrapping_mul(FACTOR);
             hash ^= hash >> 32;
         }
@@ -298,7 +379,7 @@ impl Duplicates {
     }
 
     /// Frees blocks until `wanted` fit into the lane's share. False if nothing more may go.
-    fn make_room(&mut self, lane: usize, wanted: usize, now: UnixSeconds) -> bool {
+    fn make_room(&mut self, lane: usize, wanted: usize, now: u32) -> bool {
         let share = BLOCKS_MAX / self.lanes_used;
         loop {
             let crowded = if self.lanes[lane].blocks + wanted > share {
@@ -319,16 +400,15 @@ impl Duplicates {
         }
     }
 
-    fn victim(&self, lane: usize, now: UnixSeconds) -> Option<usize> {
+    fn victim(&self, lane: usize, now: u32) -> Option<usize> {
         let lane = &self.lanes[lane];
         let forgotten = |at: &usize| self.entries[*at].is_old(now);
-        lane.answered
-            .oldest
-            .or(lane.pending.oldest.filter(forgotten))
+        let pending = || lane.pending.oldest.get().filter(forgotten);
+        lane.answered.oldest.get().or_else(pending)
     }
 
     fn take_block(&mut self, lane: usize) -> Option<usize> {
-        let block = self.free?;
+        let block = self.free.get()?;
         self.free = self.next_block[block].take();
         self.free_count -= 1;
         self.lanes[lane].blocks += 1;
@@ -340,27 +420,29 @@ impl Duplicates {
         self.leave_bucket(at);
         let entry = &mut self.entries[at];
         entry.state = State::Free;
-        entry.generation += 1;
-        self.lanes[entry.lane].blocks -= entry.blocks;
-        self.free_count += entry.blocks;
-        let mut block = Some(at);
-        while let Some(freed) = block {
-            block = self.next_block[freed].take();
-            self.next_block[freed] = self.free.replace(freed);
+        entry.generation = entry.generation.wrapping_add(1);
+        let blocks = usize::from(entry.blocks);
+        self.lanes[usize::from(entry.lane)].blocks -= blocks;
+        self.free_count += blocks;
+        let mut block = Link::to(at);
+        while let Some(freed) = block.get() {
+            block = std::mem::replace(&mut self.next_block[freed], self.free);
+            self.free = Link::to(freed);
         }
     }
 
     fn leave_bucket(&mut self, at: usize) {
-        let bucket = self.entries[at].bucket;
+        let bucket = usize::from(self.entries[at].bucket);
         let after = self.entries[at].next_in_bucket.take();
+        let this = Link::to(at);
         let mut next = self.buckets[bucket];
-        if next == Some(at) {
+        if next == this {
             self.buckets[bucket] = after;
             return;
         }
-        while let Some(before) = next {
+        while let Some(before) = next.get() {
             next = self.entries[before].next_in_bucket;
-            if next == Some(at) {
+            if next == this {
                 self.entries[before].next_in_bucket = after;
                 return;
             }
@@ -369,35 +451,35 @@ impl Duplicates {
 
     fn list(&mut self, at: usize) -> &mut List {
         let entry = &self.entries[at];
-        let lane = &mut self.lanes[entry.lane];
+        let lane = &mut self.lanes[usize::from(entry.lane)];
         match entry.state {
             State::Pending => &mut lane.pending,
-            State::Answered | State::Free => &mut lane.answered,
+            State::Reserved | State::Answered | State::Free => &mut lane.answered,
         }
     }
 
     /// Appends to the list of its lane and state.
     fn link(&mut self, at: usize) {
         let list = self.list(at);
-        let older = list.newest.replace(at);
-        list.oldest = list.oldest.or(Some(at));
-        if let Some(older) = older {
-            self.entries[older].newer = Some(at);
+        let older = std::mem::replace(&mut list.newest, Link::to(at));
+        list.oldest = list.oldest.or(Link::to(at));
+        if let Some(older) = older.get() {
+            self.entries[older].newer = Link::to(at);
         }
         let entry = &mut self.entries[at];
         entry.older = older;
-        entry.newer = None;
+        entry.newer = Link::NONE;
     }
 
     /// Takes out of the list of its lane and state.
     fn unlink(&mut self, at: usize) {
         let older = self.entries[at].older.take();
         let newer = self.entries[at].newer.take();
-        match older {
+        match older.get() {
             Some(older) => self.entries[older].newer = newer,
             None => self.list(at).oldest = newer,
         }
-        match newer {
+        match newer.get() {
             Some(newer) => self.entries[newer].older = older,
             None => self.list(at).newest = older,
         }
@@ -406,15 +488,17 @@ impl Duplicates {
 
 impl Entry {
     /// Past its time, or from the future after a step of the clock.
-    fn is_old(&self, now: UnixSeconds) -> bool {
+    fn is_old(&self, now: u32) -> bool {
         let lifetime = match self.state {
             State::Pending => PENDING_SECONDS,
-            State::Answered | State::Free => ANSWERED_SECONDS,
+            State::Reserved | State::Answered | State::Free => ANSWERED_SECONDS,
         };
-        now.0
-            .checked_sub(self.since.0)
-            .is_none_or(|age| age > lifetime)
+        u64::from(now.wrapping_sub(self.since)) > lifetime
     }
+}
+
+fn low_bits(now: UnixSeconds) -> u32 {
+    u32::try_from(now.0 & u64::from(u32::MAX)).expect("32 bits are left")
 }
 
 #[cfg(test)]
@@ -428,11 +512,8 @@ mod tests {
     const NOW: UnixSeconds = UnixSeconds(1000);
 
     fn key(port: u16, identifier: u8) -> Key {
-        Key {
-            source: SocketAddr::from(([192, 0, 2, 1], port)),
-            code: Code::ACCESS_REQUEST,
-            identifier,
-        }
+        let source = SocketAddr::from(([192, 0, 2, 1], port));
+        Key::new(source, Code::ACCESS_REQUEST, identifier)
     }
 
     fn store(
@@ -466,9 +547,9 @@ mod tests {
     /// Every block is in exactly one place, every entry in its list, and the lanes' sums are right.
     fn check(cache: &Duplicates) {
         let mut seen = vec![false; BLOCKS_MAX];
-        let mut mark = |mut block: Option<usize>| {
+        let mut mark = |mut block: Link| {
             let mut count = 0;
-            while let Some(at) = block {
+            while let Some(at) = block.get() {
                 assert!(!std::mem::replace(&mut seen[at], true), "block {at} twice");
                 count += 1;
                 block = cache.next_block[at];
@@ -479,22 +560,20 @@ mod tests {
         let mut lanes = vec![0; LANES_MAX];
         for (at, entry) in cache.entries.iter().enumerate() {
             if entry.state != State::Free {
-                assert_eq!(mark(Some(at)), entry.blocks);
-                lanes[entry.lane] += entry.blocks;
+                assert_eq!(mark(Link::to(at)), usize::from(entry.blocks));
+                lanes[usize::from(entry.lane)] += usize::from(entry.blocks);
             }
         }
         assert!(seen.iter().all(|seen| *seen));
         let mut listed = 0;
         for lane in &cache.lanes {
-            for (list, state) in [
-                (lane.answered, State::Answered),
-                (lane.pending, State::Pending),
-            ] {
-                let mut newest = None;
+            for (list, pending) in [(lane.answered, false), (lane.pending, true)] {
+                let mut newest = Link::NONE;
                 let mut next = list.oldest;
-                while let Some(at) = next {
+                while let Some(at) = next.get() {
                     let entry = &cache.entries[at];
-                    assert_eq!((entry.state, entry.older), (state, newest));
+                    assert_eq!(entry.state == State::Pending, pending);
+                    assert_eq!(entry.older, newest);
                     listed += 1;
                     newest = next;
                     next = entry.newer;
@@ -589,6 +668,30 @@ mod tests {
     }
 
     #[test]
+    fn reserved_request_may_be_pushed_out_and_its_ticket_names_nothing_then() {
+        let mut cache = Duplicates::new(1, LANES_MAX);
+        let share = u16::try_from(BLOCKS_MAX / LANES_MAX).unwrap();
+        let tickets: Vec<Ticket> = (0..=share)
+            .map(|n| cache.reserve(3, &key(n, 0), &[1; 16], NOW).unwrap())
+            .collect();
+        assert_eq!(cache.seen(&key(0, 0), &[1; 16], NOW), Seen::Never);
+        let Seen::Reserved(at) = cache.seen(&key(1, 0), &[1; 16], NOW) else {
+            panic!("the second is still there");
+        };
+        assert!(cache.is(&tickets[1], at));
+        assert!(!cache.is(&tickets[0], at));
+        for ticket in &tickets {
+            cache.answer(ticket, b"reply");
+            check(&cache);
+        }
+        assert_eq!(reply(&mut cache, &key(0, 0), 1, NOW), None);
+        for n in 1..=share {
+            let found = reply(&mut cache, &key(n, 0), 1, NOW);
+            assert_eq!(found, Some(b"reply".to_vec()));
+        }
+    }
+
+    #[test]
     fn new_nas_gets_its_share_from_lanes_that_hold_too_much() {
         let mut cache = Duplicates::new(1, 1);
         for n in 0..BLOCKS_MAX {
@@ -619,7 +722,7 @@ mod tests {
                         prop_assert_eq!(cache.copy_reply(at, &mut [0; PACKET_LEN_MAX]), len);
                         continue;
                     }
-                    (Seen::Pending, Some((_, None))) => {
+                    (Seen::Pending | Seen::Reserved(_), Some((_, None))) => {
                         let ticket = tickets.remove(&port).unwrap();
                         if action == 0 {
                             cache.abandon(&ticket);
@@ -630,7 +733,11 @@ mod tests {
                         }
                     }
                     (Seen::Never, None) => {
-                        let ticket = cache.begin(usize::from(port), &key, &[authenticator; 16], NOW);
+                        let lane = usize::from(port);
+                        let ticket = match action {
+                            0 | 1 => cache.begin(lane, &key, &[authenticator; 16], NOW),
+                            _ => cache.reserve(lane, &key, &[authenticator; 16], NOW),
+                        };
                         tickets.insert(port, ticket.unwrap());
                         model.insert(port, (authenticator, None));
                     }

@@ -11,21 +11,27 @@
 //! Not here: who has paid (`subscription`), what is durable (`store`), sockets,
 //! retransmission timers and metrics export (`daemon`).
 
+mod access;
+mod account;
 pub mod accounting;
 pub mod attribute;
 mod authentication;
+mod batch;
 pub mod code;
 pub mod crypto;
 pub mod dialect;
 pub mod directory;
 mod duplicates;
 pub mod dynamic;
+mod lanes;
 mod mac;
 pub mod nas;
 pub mod packet;
 mod reason;
+mod reply;
 mod request;
 pub mod server;
+mod settings;
 
 /// Seconds since 1970-01-01T00:00:00Z, as the caller's clock says.
 ///

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -220,13 +220,22 @@ impl fmt::Debug for Nas {
 #[derive(Debug, Default)]
 pub struct NasTable {
     nas: Vec<Arc<Nas>>,
-    v4: Ranges,
-    v6: Ranges,
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
 }
 
-/// Ranges in order: each begins at its number and ends before the next; an empty one never counts.
+/// Ranges in order: each begins at its number and ends before the next.
+///
+/// The numbers lie together: those of 2,000 IPv4 ranges fit the first cache of any processor.
 #[derive(Debug, Default)]
-struct Ranges(Vec<(u128, Option<usize>)>);
+struct Ranges<Number> {
+    begins: Vec<Number>,
+    /// The position of the range's NAS, or [`NOBODY`].
+    owners: Vec<u32>,
+}
+
+/// A range between those of the NAS.
+const NOBODY: u32 = u32::MAX;
 
 impl NasTable {
     /// Takes all entries, in any order.
@@ -239,8 +248,8 @@ impl NasTable {
         }
         let nas: Vec<Arc<Nas>> = nas.into_iter().map(Arc::new).collect();
         Ok(Self {
-            v4: Ranges::new(&nas, true)?,
-            v6: Ranges::new(&nas, false)?,
+            v4: Ranges::new(&nas, true, |bits| u32::try_from(bits).ok())?,
+            v6: Ranges::new(&nas, false, Some)?,
             nas,
         })
     }
@@ -249,9 +258,10 @@ impl NasTable {
     ///
     /// An IPv4-mapped IPv6 source, as a dual-stack socket reports it, is its IPv4 address.
     pub fn find(&self, source: IpAddr) -> Option<(usize, &Arc<Nas>)> {
-        let source = source.to_canonical();
-        let ranges = if source.is_ipv4() { &self.v4 } else { &self.v6 };
-        let index = ranges.find(bits_of(source))?;
+        let index = match source.to_canonical() {
+            IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
+        }?;
         Some((index, &self.nas[index]))
     }
 
@@ -285,18 +295,23 @@ impl NasTable {
     }
 }
 
-impl Ranges {
-    fn new(nas: &[Arc<Nas>], v4: bool) -> Result<Self, NasError> {
+impl<Number: Copy + Ord> Ranges<Number> {
+    /// `narrow` gives `None` for what lies behind the last address of all.
+    fn new(
+        nas: &[Arc<Nas>],
+        v4: bool,
+        narrow: impl Fn(u128) -> Option<Number>,
+    ) -> Result<Self, NasError> {
         let mut order: Vec<usize> = (0..nas.len())
             .filter(|index| nas[*index].prefix.address.is_ipv4() == v4)
             .collect();
         // A prefix comes before the longer ones inside it.
         order.sort_by_key(|index| (nas[*index].prefix.first(), nas[*index].prefix.length));
-        let mut ranges = Self::default();
+        let mut edges = Edges::default();
         let mut open: Vec<usize> = Vec::new();
         for index in order {
             let prefix = nas[index].prefix;
-            ranges.close_before(prefix.first(), nas, &mut open);
+            edges.close_before(prefix.first(), nas, &mut open);
             if let Some(outer) = open.last()
                 && nas[*outer].prefix == prefix
             {
@@ -306,15 +321,31 @@ impl Ranges {
                     prefix,
                 });
             }
-            ranges.push(prefix.first(), Some(index));
+            edges.push(prefix.first(), Some(index));
             open.push(index);
         }
         while let Some(index) = open.pop() {
-            ranges.end(nas[index].prefix, &open);
+            edges.end(nas[index].prefix, &open);
         }
-        Ok(ranges)
+        let edges = edges.0.into_iter();
+        let (begins, owners) = edges
+            .filter_map(|(begin, owner)| Some((narrow(begin)?, owner)))
+            .unzip();
+        Ok(Self { begins, owners })
     }
 
+    fn find(&self, address: Number) -> Option<usize> {
+        let behind = self.begins.partition_point(|begin| *begin <= address);
+        let owner = *self.owners.get(behind.checked_sub(1)?)?;
+        usize::try_from(owner).ok().filter(|_| owner != NOBODY)
+    }
+}
+
+/// Where ranges begin and whose they are, in order, while a table is made.
+#[derive(Default)]
+struct Edges(Vec<(u128, u32)>);
+
+impl Edges {
     /// Closes the open prefixes that end before `first`.
     fn close_before(&mut self, first: u128, nas: &[Arc<Nas>], open: &mut Vec<usize>) {
         while let Some(index) = open.pop_if(|index| nas[*index].prefix.last() < first) {
@@ -331,12 +362,9 @@ impl Ranges {
 
     fn push(&mut self, begin: u128, index: Option<usize>) {
         // Of several that begin together the last counts: the inner one, or what follows those that ended.
-        self.0.push((begin, index));
-    }
-
-    fn find(&self, address: u128) -> Option<usize> {
-        let behind = self.0.partition_point(|(begin, _)| *begin <= address);
-        self.0[..behind].last()?.1
+        self.0.pop_if(|last| last.0 == begin);
+        let position = |index| u32::try_from(index).expect("there are NAS_COUNT_MAX entries");
+        self.0.push((begin, index.map_or(NOBODY, position)));
     }
 }
 
@@ -345,11 +373,10 @@ pub(crate) fn canonical(source: SocketAddr) -> SocketAddr {
     SocketAddr::new(source.ip().to_canonical(), source.port())
 }
 
-/// The unspecified address, where a placeholder is needed.
-pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;

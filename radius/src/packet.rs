@@ -71,6 +71,14 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// When any length does not fit.
     pub fn decode(datagram: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::decode_each(datagram, |_| {})
+    }
+
+    /// Reads a datagram and visits its attributes on the way. On an error what was visited is worthless.
+    pub(crate) fn decode_each(
+        datagram: &'a [u8],
+        mut visit: impl FnMut(&Attribute<'a>),
+    ) -> Result<Self, DecodeError> {
         let received = datagram.len();
         let Some(header) = datagram.first_chunk::<HEADER_LEN>() else {
             return Err(DecodeError::ShortDatagram { len: received });
@@ -83,17 +91,21 @@ impl<'a> Packet<'a> {
             return Err(DecodeError::BadLength { length, received });
         }
         let octets = &datagram[..length];
-        let mut offset = HEADER_LEN;
-        while offset < length {
-            let left = length - offset;
-            let attribute_len = match octets.get(offset + 1) {
-                Some(len) => usize::from(*len),
-                None => 0,
-            };
+        let mut rest = &octets[HEADER_LEN..];
+        while !rest.is_empty() {
+            let left = rest.len();
+            let attribute_len = rest.get(1).map_or(0, |len| usize::from(*len));
             if attribute_len < ATTRIBUTE_HEADER_LEN || attribute_len > left {
+                let offset = length - left;
                 return Err(DecodeError::BadAttributeLength { offset, left });
             }
-            offset += attribute_len;
+            let (attribute, behind) = rest.split_at(attribute_len);
+            visit(&Attribute {
+                kind: AttributeType(attribute[0]),
+                value: &attribute[ATTRIBUTE_HEADER_LEN..],
+                value_offset: length - left + ATTRIBUTE_HEADER_LEN,
+            });
+            rest = behind;
         }
         Ok(Self { header, octets })
     }
@@ -251,6 +263,15 @@ impl<'b> Encoder<'b> {
         })
     }
 
+    /// Begins a packet whose header does not matter: its attributes will be copied into others.
+    pub(crate) fn attributes_only(buffer: &'b mut [u8; PACKET_LEN_MAX]) -> Self {
+        Self {
+            buffer,
+            len: HEADER_LEN,
+            message_authenticator_at: None,
+        }
+    }
+
     /// Appends one attribute.
     ///
     /// # Errors
@@ -289,6 +310,22 @@ impl<'b> Encoder<'b> {
         room[4] = kind;
         room[5] = vendor_len;
         room[VENDOR_HEADER_LEN..].copy_from_slice(value);
+        Ok(())
+    }
+
+    /// Appends whole attributes that were encoded before.
+    ///
+    /// # Errors
+    /// When they do not fit; the packet is unchanged then.
+    pub(crate) fn encoded(&mut self, attributes: &[u8]) -> Result<(), EncodeError> {
+        let needed = attributes.len();
+        let left = self.buffer.len() - self.len;
+        let end = self.len + needed;
+        let Some(room) = self.buffer.get_mut(self.len..end) else {
+            return Err(EncodeError::Full { needed, left });
+        };
+        room.copy_from_slice(attributes);
+        self.len = end;
         Ok(())
     }
 

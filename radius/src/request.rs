@@ -1,11 +1,12 @@
-//! An Access-Request or Status-Server, read in one pass.
+//! An Access-Request or Status-Server, read in the pass that checks its lengths.
 //!
 //! Collects; judges only what the octets alone can say. Not here: secrets, who may connect (`server`).
 
 use crate::attribute::{AttributeType, Vendor, microsoft, service_type};
-use crate::crypto::ChapPassword;
+use crate::crypto::{ChapPassword, Hidden};
 use crate::mac;
-use crate::packet::{AUTHENTICATOR_LEN, Packet};
+use crate::packet::{AUTHENTICATOR_LEN, Attribute, Packet};
+use crate::reason::RejectReason;
 
 /// The shortest CHAP-Challenge (RFC 2865 section 5.40).
 const CHAP_CHALLENGE_LEN_MIN: usize = 5;
@@ -22,6 +23,14 @@ pub(crate) enum MessageAuthenticator {
 }
 
 impl MessageAuthenticator {
+    /// Where its value begins.
+    pub(crate) fn at(self) -> Option<usize> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Absent | Self::Impossible => None,
+        }
+    }
+
     pub(crate) fn note(&mut self, value_len: usize, value_offset: usize) {
         *self = match *self {
             Self::Absent if value_len == AUTHENTICATOR_LEN => Self::At(value_offset),
@@ -39,68 +48,109 @@ pub(crate) enum Flaw {
     BadValue,
 }
 
+/// How a request proves its identity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Method<'a> {
+    /// Not at all, as a call-check may.
+    None,
+    /// By User-Password.
+    Pap(Hidden<'a>),
+    /// By CHAP-Password.
+    Chap {
+        response: &'a ChapPassword,
+        challenge: &'a [u8],
+    },
+}
+
 /// The attributes of an Access-Request that decide its answer.
 #[derive(Debug, Default)]
 pub(crate) struct AccessRequest<'a> {
     pub(crate) user_name: Option<&'a [u8]>,
-    pub(crate) user_password: Option<&'a [u8]>,
-    pub(crate) chap_password: Option<&'a ChapPassword>,
+    user_password: Option<&'a [u8]>,
+    chap_password: Option<&'a ChapPassword>,
     chap_challenge: Option<&'a [u8]>,
     pub(crate) calling_station_id: Option<&'a [u8]>,
     service_type: Option<u32>,
-    pub(crate) ms_chap: bool,
+    ms_chap: bool,
     pub(crate) eap: bool,
     pub(crate) message_authenticator: MessageAuthenticator,
+    /// There is a Proxy-State to be echoed.
+    pub(crate) proxy_state: bool,
     /// The first flaw found. An Access-Request with one is rejected (RFC 2865 section 5), once it is known to be genuine.
-    pub(crate) flaw: Option<Flaw>,
+    flaw: Option<Flaw>,
 }
 
 impl<'a> AccessRequest<'a> {
-    pub(crate) fn read(packet: &Packet<'a>) -> Self {
-        let mut request = Self::default();
-        for attribute in packet.attributes() {
-            let value = attribute.value;
-            let flaw = match attribute.kind {
-                AttributeType::USER_NAME => set_octets(&mut request.user_name, value),
-                AttributeType::USER_PASSWORD => set_octets(&mut request.user_password, value),
-                AttributeType::CHAP_PASSWORD => match value.try_into() {
-                    Ok(chap) => set(&mut request.chap_password, chap),
-                    Err(_) => Some(Flaw::BadValue),
-                },
-                AttributeType::CHAP_CHALLENGE if value.len() < CHAP_CHALLENGE_LEN_MIN => {
-                    Some(Flaw::BadValue)
-                }
-                AttributeType::CHAP_CHALLENGE => set(&mut request.chap_challenge, value),
-                AttributeType::CALLING_STATION_ID => {
-                    set_octets(&mut request.calling_station_id, value)
-                }
-                AttributeType::SERVICE_TYPE => match attribute.integer() {
-                    Some(service) => set(&mut request.service_type, service),
-                    None => Some(Flaw::BadValue),
-                },
-                AttributeType::EAP_MESSAGE => {
-                    request.eap = true;
-                    None
-                }
-                AttributeType::MESSAGE_AUTHENTICATOR => {
-                    request
-                        .message_authenticator
-                        .note(value.len(), attribute.value_offset);
-                    None
-                }
-                AttributeType::VENDOR_SPECIFIC => {
-                    request.ms_chap |= is_ms_chap(attribute.vendor());
-                    None
-                }
-                _ => None,
-            };
-            request.flaw = request.flaw.or(flaw);
-        }
-        request
+    /// Takes one attribute of the packet.
+    pub(crate) fn take(&mut self, attribute: &Attribute<'a>) {
+        let value = attribute.value;
+        let flaw = match attribute.kind {
+            AttributeType::USER_NAME => set_octets(&mut self.user_name, value),
+            AttributeType::USER_PASSWORD => set_octets(&mut self.user_password, value),
+            AttributeType::CHAP_PASSWORD => match value.try_into() {
+                Ok(chap) => set(&mut self.chap_password, chap),
+                Err(_) => Some(Flaw::BadValue),
+            },
+            AttributeType::CHAP_CHALLENGE if value.len() < CHAP_CHALLENGE_LEN_MIN => {
+                Some(Flaw::BadValue)
+            }
+            AttributeType::CHAP_CHALLENGE => set(&mut self.chap_challenge, value),
+            AttributeType::CALLING_STATION_ID => set_octets(&mut self.calling_station_id, value),
+            AttributeType::SERVICE_TYPE => match attribute.integer() {
+                Some(service) => set(&mut self.service_type, service),
+                None => Some(Flaw::BadValue),
+            },
+            AttributeType::EAP_MESSAGE => {
+                self.eap = true;
+                None
+            }
+            AttributeType::MESSAGE_AUTHENTICATOR => {
+                self.message_authenticator
+                    .note(value.len(), attribute.value_offset);
+                None
+            }
+            AttributeType::PROXY_STATE => {
+                self.proxy_state = true;
+                None
+            }
+            AttributeType::VENDOR_SPECIFIC => {
+                self.ms_chap |= is_ms_chap(attribute.vendor());
+                None
+            }
+            _ => None,
+        };
+        self.flaw = self.flaw.or(flaw);
     }
 
-    /// How many authentication methods the request carries. More than one is ambiguous.
-    pub(crate) fn method_count(&self) -> usize {
+    /// The one authentication method the request carries.
+    ///
+    /// # Errors
+    /// When attributes are flawed, there is more than one method, or it is one we do not speak.
+    pub(crate) fn method(&self, packet: &Packet<'a>) -> Result<Method<'a>, RejectReason> {
+        match self.flaw {
+            Some(Flaw::BadValue) => return Err(RejectReason::BadAttribute),
+            Some(Flaw::Repeated) => return Err(RejectReason::RepeatedAttribute),
+            None => {}
+        }
+        if self.method_count() > 1 {
+            return Err(RejectReason::AmbiguousCredential);
+        }
+        if self.eap || self.ms_chap {
+            return Err(RejectReason::UnsupportedMethod);
+        }
+        if let Some(hidden) = self.user_password {
+            let hidden = Hidden::new(hidden).ok_or(RejectReason::BadAttribute)?;
+            return Ok(Method::Pap(hidden));
+        }
+        Ok(self
+            .chap_password
+            .map_or(Method::None, |response| Method::Chap {
+                response,
+                challenge: self.chap_challenge(packet),
+            }))
+    }
+
+    fn method_count(&self) -> usize {
         [
             self.user_password.is_some(),
             self.chap_password.is_some(),
@@ -113,7 +163,7 @@ impl<'a> AccessRequest<'a> {
     }
 
     /// What the CHAP response was made from: CHAP-Challenge, or the Request Authenticator without one.
-    pub(crate) fn chap_challenge(&self, packet: &Packet<'a>) -> &'a [u8] {
+    fn chap_challenge(&self, packet: &Packet<'a>) -> &'a [u8] {
         self.chap_challenge
             .unwrap_or_else(|| packet.authenticator())
     }

@@ -16,8 +16,11 @@ use garth_radius::directory::{Access, Credential, Directory, Identity, Profile};
 use garth_radius::nas::{Nas, NasTable};
 use garth_radius::packet::{Encoder, PACKET_LEN_MAX};
 use garth_radius::server::{
-    AccountVerdict, GardenSettings, Outcome, Server, Settings, Unknown, Verdict,
+    AccountVerdict, BATCH_MAX, Datagram, DropReason, GardenSettings, Outcome, ReplyBuffer, Server,
+    Settings, Ticket, Unknown, Verdict,
 };
+
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
 /// Counts what the system's allocator is asked for.
 struct Counting;
@@ -42,11 +45,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Everybody is in the garden with the password "x".
+/// Everybody but nobody is in the garden with the password "x".
 struct Everybody;
 
 impl Directory for Everybody {
-    fn find(&self, _: &Identity<'_>, _: UnixSeconds, profile: &mut Profile) -> bool {
+    fn find(&self, identity: &Identity<'_>, _: UnixSeconds, profile: &mut Profile) -> bool {
+        if *identity == Identity::UserName(b"nobody") {
+            return false;
+        }
         profile.credential = Credential::Password(Password::new(b"x").expect("one octet fits"));
         profile.access = Access::Garden;
         true
@@ -64,9 +70,9 @@ fn server() -> Server {
         secret(),
         Arc::new(Dialect::mikrotik()),
     );
-    let settings = Settings {
-        nas: NasTable::new(vec![nas]).unwrap(),
-        garden: GardenSettings {
+    let settings = Settings::new(
+        NasTable::new(vec![nas]).unwrap(),
+        GardenSettings {
             down_kbps: 1000,
             up_kbps: 1000,
             address_list: GardenName::new("garden").unwrap(),
@@ -74,11 +80,12 @@ fn server() -> Server {
             interim_seconds: 120,
             unknown: Unknown::Reject,
         },
-    };
+        Vec::new(),
+    );
     Server::new(Arc::new(settings), 1)
 }
 
-fn access_request(n: u16) -> Vec<u8> {
+fn access_request(n: u16, user_name: &[u8]) -> Vec<u8> {
     let [high, low] = n.to_be_bytes();
     let authenticator = [high ^ low; 16];
     let mut hidden = [0; 128];
@@ -88,7 +95,7 @@ fn access_request(n: u16) -> Vec<u8> {
     let mut encoder = Encoder::new(&mut buffer, Code::ACCESS_REQUEST, low).unwrap();
     encoder.message_authenticator().unwrap();
     encoder
-        .attribute(AttributeType::USER_NAME, b"alice")
+        .attribute(AttributeType::USER_NAME, user_name)
         .unwrap();
     encoder
         .attribute(AttributeType::USER_PASSWORD, &hidden[..len])
@@ -113,51 +120,137 @@ fn accounting_request(n: u16) -> Vec<u8> {
     buffer[..len].to_vec()
 }
 
+/// What was answered or recorded, and what was not.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Tally {
+    accepted: usize,
+    rejected: usize,
+    repeated: usize,
+    recorded: usize,
+    dropped: usize,
+}
+
+/// A server with the buffers of a worker.
+struct Worker {
+    server: Server,
+    replies: Vec<ReplyBuffer>,
+    verdicts: Vec<Verdict>,
+    tickets: Vec<(usize, Ticket, usize)>,
+    tally: Tally,
+}
+
+impl Worker {
+    fn authenticate(&mut self, datagrams: &[Datagram<'_>]) {
+        let (replies, verdicts) = (&mut self.replies, &mut self.verdicts);
+        self.server
+            .authenticate_batch(NOW, datagrams, &Everybody, replies, verdicts);
+        for verdict in &verdicts[..datagrams.len()] {
+            match verdict {
+                Verdict::Reply { outcome, .. } => match outcome {
+                    Outcome::Duplicate => self.tally.repeated += 1,
+                    Outcome::Reject(_) => self.tally.rejected += 1,
+                    Outcome::AcceptFull
+                    | Outcome::AcceptGarden
+                    | Outcome::AcceptUnknown
+                    | Outcome::StatusServer => self.tally.accepted += 1,
+                },
+                Verdict::Drop(_) => self.tally.dropped += 1,
+            }
+        }
+    }
+
+    fn account(&mut self, datagrams: &[Datagram<'_>]) {
+        let tickets = &mut self.tickets;
+        let tally = &mut self.tally;
+        self.server.account_batch(
+            NOW,
+            datagrams,
+            &mut self.replies,
+            |at, verdict| match verdict {
+                AccountVerdict::Record {
+                    ticket, reply_len, ..
+                } => {
+                    tally.recorded += 1;
+                    tickets.push((at, ticket, reply_len));
+                }
+                AccountVerdict::Reply { .. } => tally.repeated += 1,
+                AccountVerdict::Drop(_) => tally.dropped += 1,
+            },
+        );
+        for (at, ticket, len) in self.tickets.drain(..) {
+            self.server.committed(ticket, &self.replies[at][..len]);
+        }
+    }
+}
+
+fn datagrams<'a>(packets: &'a [Vec<u8>], of: impl Fn(u16) -> SocketAddr) -> Vec<Datagram<'a>> {
+    let sources = (0_u16..).map(of);
+    sources
+        .zip(packets)
+        .map(|(source, octets)| Datagram { source, octets })
+        .collect()
+}
+
 /// One test only: the counter belongs to the whole process.
 #[test]
 fn no_packet_allocates() {
-    const PACKETS: u16 = 10_000;
-    let now = UnixSeconds(1_800_000_000);
-    let mut server = server();
-    let mut reply = [0; PACKET_LEN_MAX];
-    let access: Vec<Vec<u8>> = (0..PACKETS).map(access_request).collect();
-    let accounting: Vec<Vec<u8>> = (0..PACKETS).map(accounting_request).collect();
-    let mut accepted = 0;
-    let mut recorded = 0;
-    let mut repeated = 0;
+    const PACKETS: u16 = 5_000;
+    let nas = |n| SocketAddr::from(([192, 0, 2, 1], 1000 + n / 256));
+    let stranger = |n| SocketAddr::from(([198, 51, 100, 1], n));
+    let all = |packet: &dyn Fn(u16) -> Vec<u8>| (0..PACKETS).map(packet).collect::<Vec<_>>();
+    let known = all(&|n| access_request(n, b"alice"));
+    let unknown = all(&|n| access_request(n + PACKETS, b"nobody"));
+    let records = all(&accounting_request);
+    let forge = |mut packet: Vec<u8>| {
+        *packet.last_mut().unwrap() ^= 1;
+        packet
+    };
+    let forged: Vec<_> = known.iter().cloned().map(forge).collect();
+    let forged_records: Vec<_> = records.iter().cloned().map(forge).collect();
+    let short: Vec<_> = known.iter().map(|packet| packet[..10].to_vec()).collect();
+    for size in [1, 8, BATCH_MAX] {
+        let mut worker = Worker {
+            server: server(),
+            replies: vec![[0; PACKET_LEN_MAX]; BATCH_MAX],
+            verdicts: vec![Verdict::Drop(DropReason::UnknownNas); BATCH_MAX],
+            tickets: Vec::with_capacity(BATCH_MAX),
+            tally: Tally::default(),
+        };
+        let access = [&known, &unknown, &forged, &short].map(|packets| datagrams(packets, nas));
+        let records = [&records, &forged_records].map(|packets| datagrams(packets, nas));
+        let strangers = datagrams(&known, stranger);
 
-    let before = ASKED.load(Ordering::Relaxed);
-    for n in 0..PACKETS {
-        let source = SocketAddr::from(([192, 0, 2, 1], 1000 + n / 256));
-        let access = &access[usize::from(n)];
-        for _ in 0..2 {
-            match server.authenticate(now, source, access, &Everybody, &mut reply) {
-                Verdict::Reply {
-                    outcome: Outcome::AcceptGarden,
-                    ..
-                } => accepted += 1,
-                Verdict::Reply {
-                    outcome: Outcome::Duplicate,
-                    ..
-                } => repeated += 1,
-                Verdict::Reply { .. } | Verdict::Drop(_) => {}
+        let before = ASKED.load(Ordering::Relaxed);
+        for packets in &access {
+            for batch in packets.chunks(size) {
+                worker.authenticate(batch);
+                worker.authenticate(batch);
             }
         }
-        let accounting = &accounting[usize::from(n)];
-        if let AccountVerdict::Record {
-            ticket, reply_len, ..
-        } = server.account(now, source, accounting, &mut reply)
-        {
-            recorded += 1;
-            server.committed(ticket, &reply[..reply_len]);
+        for packets in &records {
+            for batch in packets.chunks(size) {
+                worker.account(batch);
+                worker.account(batch);
+            }
         }
-        // Strangers cost no allocation either.
-        let stranger = SocketAddr::from(([198, 51, 100, 1], 1));
-        drop(server.account(now, stranger, accounting, &mut reply));
-        drop(server.account(now, source, &accounting[..10], &mut reply));
-    }
-    let asked = ASKED.load(Ordering::Relaxed) - before;
+        for batch in strangers.chunks(size) {
+            worker.authenticate(batch);
+            worker.account(batch);
+        }
+        let asked = ASKED.load(Ordering::Relaxed) - before;
 
-    assert_eq!((accepted, repeated, recorded), (PACKETS, PACKETS, PACKETS));
-    assert_eq!(asked, 0);
+        let packets = usize::from(PACKETS);
+        assert_eq!(
+            worker.tally,
+            Tally {
+                accepted: packets,
+                rejected: packets,
+                repeated: 3 * packets,
+                recorded: packets,
+                dropped: 8 * packets,
+            },
+            "batches of {size}"
+        );
+        assert_eq!(asked, 0, "batches of {size}");
+    }
 }

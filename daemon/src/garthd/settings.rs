@@ -30,20 +30,19 @@ pub(super) enum SettingsError {
 /// The NAS table and the garden's attributes.
 pub(super) fn radius(config: &Config) -> Result<Settings, SettingsError> {
     let nas = config.nas.iter().map(nas).collect::<Result<Vec<_>, _>>()?;
-    Ok(Settings {
-        nas: NasTable::new(nas)?,
-        garden: GardenSettings {
-            down_kbps: config.garden.down_kbps,
-            up_kbps: config.garden.up_kbps,
-            address_list: GardenName::new(&config.garden.address_list)?,
-            session_timeout_seconds: config.garden.session_timeout_seconds,
-            interim_seconds: config.garden.interim_seconds,
-            unknown: match config.garden.unknown {
-                config::UnknownSubscriber::Reject => Unknown::Reject,
-                config::UnknownSubscriber::Garden => Unknown::Garden,
-            },
+    let garden = GardenSettings {
+        down_kbps: config.garden.down_kbps,
+        up_kbps: config.garden.up_kbps,
+        address_list: GardenName::new(&config.garden.address_list)?,
+        session_timeout_seconds: config.garden.session_timeout_seconds,
+        interim_seconds: config.garden.interim_seconds,
+        unknown: match config.garden.unknown {
+            config::UnknownSubscriber::Reject => Unknown::Reject,
+            config::UnknownSubscriber::Garden => Unknown::Garden,
         },
-    })
+    };
+    // No plans: rates are encoded from the dialects' templates, as the catalogue says at the moment.
+    Ok(Settings::new(NasTable::new(nas)?, garden, Vec::new()))
 }
 
 fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {

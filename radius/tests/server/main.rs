@@ -4,5 +4,6 @@
 
 mod access;
 mod accounting;
+mod batch;
 mod support;
 mod vectors;

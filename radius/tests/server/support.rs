@@ -12,11 +12,15 @@ use garth_radius::dialect::{Dialect, GardenName};
 use garth_radius::directory::{Access, Credential, Directory, Identity, Profile};
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasTable};
 use garth_radius::packet::{Authenticator, Encoder, PACKET_LEN_MAX, Packet};
-use garth_radius::server::{GardenSettings, Outcome, Server, Settings, Unknown, Verdict};
+use garth_radius::server::{GardenSettings, Outcome, Rates, Server, Settings, Unknown, Verdict};
 use md5::{Digest, Md5};
 
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 pub(crate) const SECRET: &[u8] = b"testing123";
+pub(crate) const PLAN: Rates = Rates {
+    down_kbps: 100_000,
+    up_kbps: 20_000,
+};
 pub(crate) const CLASS: [u8; 16] = *b"subscription-007";
 
 pub(crate) fn secret() -> Secret {
@@ -39,9 +43,13 @@ pub(crate) fn nas(policy: MessageAuthenticatorPolicy, dialect: Dialect) -> Nas {
 }
 
 pub(crate) fn settings(nas: Nas, unknown: Unknown) -> Arc<Settings> {
-    Arc::new(Settings {
-        nas: NasTable::new(vec![nas]).unwrap(),
-        garden: GardenSettings {
+    settings_of(vec![nas], unknown)
+}
+
+pub(crate) fn settings_of(nas: Vec<Nas>, unknown: Unknown) -> Arc<Settings> {
+    Arc::new(Settings::new(
+        NasTable::new(nas).unwrap(),
+        GardenSettings {
             down_kbps: 1000,
             up_kbps: 512,
             address_list: GardenName::new("garden").unwrap(),
@@ -49,7 +57,8 @@ pub(crate) fn settings(nas: Nas, unknown: Unknown) -> Arc<Settings> {
             interim_seconds: 120,
             unknown,
         },
-    })
+        vec![PLAN],
+    ))
 }
 
 pub(crate) fn server(policy: MessageAuthenticatorPolicy) -> Server {
@@ -88,8 +97,9 @@ impl Directory for Book {
         *profile = Profile {
             credential,
             access,
-            down_kbps: 100_000,
-            up_kbps: 20_000,
+            plan: Some(0),
+            down_kbps: PLAN.down_kbps,
+            up_kbps: PLAN.up_kbps,
             session_timeout_seconds: match identity {
                 Identity::UserName(b"zoe" | b"zara") => Some(0),
                 Identity::UserName(_) | Identity::Mac(_) => Some(86_400),
@@ -156,6 +166,14 @@ impl Ask {
             .finalize();
         let value = [&[9], digest.as_slice()].concat();
         self.with(AttributeType::CHAP_PASSWORD, &value)
+    }
+
+    /// With so many Proxy-State of so many octets.
+    pub(crate) fn proxied(mut self, count: usize, len: usize) -> Self {
+        for _ in 0..count {
+            self = self.with(AttributeType::PROXY_STATE, &vec![7; len]);
+        }
+        self
     }
 
     pub(crate) fn unsigned(mut self) -> Self {
