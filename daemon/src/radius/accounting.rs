@@ -59,16 +59,26 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
         socket.receive(&mut inbox)?;
         follower.follow(&mut server);
         let now = seconds(&shared.store);
-        for (at, (request, datagram)) in inbox.iter().enumerate() {
-            let reply = &mut outbox.buffers()[at];
-            match server.account(now, request.peer, datagram, reply) {
-                AccountVerdict::Reply { len, .. } => outbox.push(request, at, len),
+        let (datagrams, requests) = (inbox.datagrams(), inbox.envelopes());
+        let datagrams = &datagrams[..inbox.len()];
+        let mut at_once = [None; BATCH];
+        server.account_batch(
+            now,
+            datagrams,
+            outbox.buffers(),
+            |at, verdict| match verdict {
+                AccountVerdict::Reply { len, .. } => at_once[at] = Some(len),
                 AccountVerdict::Drop(_) => {}
                 AccountVerdict::Record {
                     record,
                     ticket,
                     reply_len,
-                } => waiting.add(&record, ticket, request, at, reply_len),
+                } => waiting.add(&record, ticket, requests[at], at, reply_len),
+            },
+        );
+        for (at, (len, request)) in at_once.iter().zip(requests).enumerate() {
+            if let Some(len) = len {
+                outbox.push(request, at, *len);
             }
         }
         let records = waiting.records.len();
@@ -130,7 +140,7 @@ impl Waiting {
                 continue;
             }
             server.committed(answer.ticket, outbox.octets(answer.buffer, answer.len));
-            outbox.push(answer.request, answer.buffer, answer.len);
+            outbox.push(&answer.request, answer.buffer, answer.len);
         }
         kept
     }

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSock
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use garth_radius::server::Datagram;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
@@ -95,12 +96,29 @@ impl<const N: usize> Inbox<N> {
         }
     }
 
-    /// The datagrams of the last call, in the order of their arrival.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Envelope, &[u8])> {
-        let received = self.envelopes.iter().take(self.len);
-        received
-            .zip(self.buffers.iter())
-            .map(|(envelope, buffer)| (*envelope, buffer.get(..envelope.len).unwrap_or(buffer)))
+    /// How many datagrams the last call brought.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Who sent them, in the order of their arrival.
+    pub(super) fn envelopes(&self) -> &[Envelope] {
+        &self.envelopes[..self.len]
+    }
+
+    /// The datagrams of the last call, in the order of their arrival; behind [`Self::len`] of them, empty ones.
+    pub(super) fn datagrams(&self) -> [Datagram<'_>; N] {
+        std::array::from_fn(|at| {
+            let Envelope { peer, len, .. } = self.envelopes[at];
+            Datagram {
+                source: peer,
+                octets: if at < self.len {
+                    &self.buffers[at][..len]
+                } else {
+                    &[]
+                },
+            }
+        })
     }
 }
 
@@ -133,7 +151,7 @@ impl<const N: usize> Outbox<N> {
     }
 
     /// Keeps the first `len` octets of a buffer as the reply to `request`. Each buffer holds one at most.
-    pub(super) fn push(&mut self, request: Envelope, buffer: usize, len: usize) {
+    pub(super) fn push(&mut self, request: &Envelope, buffer: usize, len: usize) {
         let places = self
             .replies
             .get_mut(self.len)
@@ -349,10 +367,10 @@ mod tests {
         let mut echoed = 0;
         while echoed < 3 {
             server.receive(&mut inbox).unwrap();
-            for (envelope, datagram) in inbox.iter() {
-                let buffer = outbox.len;
-                outbox.buffers()[buffer][..datagram.len()].copy_from_slice(datagram);
-                outbox.push(envelope, buffer, datagram.len());
+            for (envelope, datagram) in inbox.envelopes().iter().zip(inbox.datagrams()) {
+                let (buffer, len) = (outbox.len, datagram.octets.len());
+                outbox.buffers()[buffer][..len].copy_from_slice(datagram.octets);
+                outbox.push(envelope, buffer, len);
                 echoed += 1;
             }
             server.send(&mut outbox).unwrap();
@@ -386,7 +404,7 @@ mod tests {
         let server = BatchSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let mut inbox = Inbox::<2>::new();
         server.receive(&mut inbox).unwrap();
-        assert_eq!(inbox.iter().count(), 0);
+        assert_eq!(inbox.len(), 0);
     }
 
     #[test]
@@ -407,7 +425,7 @@ mod tests {
                 local: None,
                 len: 0,
             };
-            outbox.push(request, buffer, 1);
+            outbox.push(&request, buffer, 1);
         }
         server.send(&mut outbox).unwrap_err();
         let mut octet = [0];
