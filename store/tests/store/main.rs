@@ -6,6 +6,7 @@ mod accounting;
 mod commands;
 mod disk;
 mod faults;
+mod folds;
 mod groups;
 mod opening;
 mod properties;
