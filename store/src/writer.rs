@@ -236,8 +236,9 @@ pub(crate) fn run(shared: &Shared, mut meta: Meta, extent: Extent) {
 /// Tells everyone who waits that the disk has failed.
 fn fail(shared: &Shared, fault: &Fault, answers: Vec<Answer>) {
     let why = failure(fault);
-    let waiting = shared.queue.fail(&why);
+    // Before anyone is refused, so that whoever is refused finds it reported.
     shared.observer.failed(&why.to_string());
+    let waiting = shared.queue.fail(&why);
     for answer in answers {
         answer(Err(why.clone()));
     }

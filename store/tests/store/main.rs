@@ -8,6 +8,7 @@ mod disk;
 mod faults;
 mod folds;
 mod groups;
+mod migration;
 mod opening;
 mod properties;
 mod world;

@@ -63,20 +63,27 @@ impl TestClock {
         self.runs.store(false, Ordering::SeqCst);
     }
 
+    /// The monotonic clock runs with the wall clock while that runs forward.
+    fn run_monotonic(&self, millis: i64) {
+        if self.runs.load(Ordering::SeqCst) {
+            self.pass_monotonic(millis.max(0));
+        }
+    }
+
     /// Moves the monotonic clock alone.
     pub(crate) fn pass_monotonic(&self, millis: i64) {
         self.monotonic.fetch_add(millis, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, text: &str) {
-        self.millis.store(at(text).unix_millis(), Ordering::SeqCst);
+        let millis = at(text).unix_millis();
+        let before = self.millis.swap(millis, Ordering::SeqCst);
+        self.run_monotonic(millis - before);
     }
 
     pub(crate) fn advance(&self, millis: i64) {
         self.millis.fetch_add(millis, Ordering::SeqCst);
-        if self.runs.load(Ordering::SeqCst) {
-            self.pass_monotonic(millis);
-        }
+        self.run_monotonic(millis);
     }
 }
 
