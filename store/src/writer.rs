@@ -218,13 +218,14 @@ pub(crate) fn run(shared: &Shared, mut meta: Meta, extent: Extent) {
         );
         let done = done.and_then(|committed| {
             meta = committed;
+            shared.show_log(&memory.log);
             answers.drain(..).for_each(|answer: Answer| answer(Ok(())));
             if is_due || (is_closed && memory.log.has_work()) {
                 memory.log.step(shared)?;
+                shared.show_log(&memory.log);
             }
             Ok(())
         });
-        shared.show_log(&memory.log);
         match done {
             Ok(()) if is_closed && !memory.log.has_work() => return,
             Ok(()) => {}

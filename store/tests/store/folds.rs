@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::disk::{Disk, Left};
 use crate::world::{
-    Recorder, START, TestClock, World, check, id, new, operator, options, plan, record,
+    Recorder, START, TestClock, World, check, fold, id, new, operator, options, plan, record,
     session_key, wait,
 };
 use AccountingStatus::{AccountingOff, AccountingOn, InterimUpdate, Start, Stop};
@@ -241,7 +241,9 @@ fn a_command_passes_by_between_two_parts_of_a_fold() {
         options.limits.fold_sessions_max = 1;
     });
     world.store.account(starts(0..1_000)).unwrap();
-    world.add(1, "2026-12-01T00:00:00Z");
+    for number in 1..=3 {
+        world.add(number, "2026-12-01T00:00:00Z");
+    }
     let status = world.store.status();
     assert!(status.sessions_not_folded > 0, "the fold was over before");
     until(|| world.store.status().accounting_log_records == 0);
@@ -285,6 +287,35 @@ fn what_is_not_folded_yet_is_read_like_what_is() {
         assert_eq!(of(false)[0], session);
         assert_eq!(of(false).len(), before + 1);
     }
+}
+
+#[test]
+fn a_closed_session_that_the_log_knows_more_of_is_not_deleted_before_it_is_folded() {
+    let disk = Disk::default();
+    let clock = TestClock::new(START);
+    let open = |disk: &Disk| {
+        let mut options = options(&clock, &Arc::<Recorder>::default());
+        options.limits.closed_session_retention = Span::from_days(1);
+        Store::open_backend(disk.clone(), options).unwrap()
+    };
+    let store = open(&disk);
+    store.account(vec![record(Stop, "s1", "user1")]).unwrap();
+    fold(&store, &clock);
+    clock.advance(86_400_000);
+    // Very late, and of a session that is over: what it says alone would begin one.
+    let late = AccountingRecord {
+        delay_seconds: 90_000,
+        ..record(InterimUpdate, "s1", "user1")
+    };
+    store.account(vec![late]).unwrap();
+    wait(store.fire_due()).unwrap();
+    let store = open(&disk.after_power_loss(Left::Nothing));
+    assert_eq!(store.index().live_sessions(), 0);
+    assert_eq!(store.sessions(None, false, 9).unwrap().len(), 1);
+    fold(&store, &clock);
+    wait(store.fire_due()).unwrap();
+    assert!(store.sessions(None, false, 9).unwrap().is_empty());
+    check(&store);
 }
 
 #[test]
