@@ -27,6 +27,8 @@ pub(crate) struct Extent {
     pub(crate) folded: u64,
     /// The last event there is.
     pub(crate) head: u64,
+    /// Whether blocks are left that all tables have.
+    pub(crate) has_refuse: bool,
 }
 
 impl Folds {
@@ -59,7 +61,9 @@ pub(crate) fn sessions(txn: &ReadTransaction) -> Result<(Sessions, Extent), Faul
     let folds = Folds::read(txn)?;
     let closed = txn.open_table(CLOSED_SESSIONS)?;
     let mut head = folded;
-    for row in txn.open_table(ACCOUNTING_LOG)?.range(folded + 1..)? {
+    let log = txn.open_table(ACCOUNTING_LOG)?;
+    let has_refuse = log.first()?.is_some_and(|(last, _)| last.value() <= folded);
+    for row in log.range(folded + 1..)? {
         let (last, block) = row?;
         let (at, events) = decode_block(block.value())?;
         if head + events.len() as u64 != last.value() {
@@ -69,7 +73,12 @@ pub(crate) fn sessions(txn: &ReadTransaction) -> Result<(Sessions, Extent), Faul
         fold(&mut sessions, &closed, &folds, head + 1, at, &events)?;
         head = last.value();
     }
-    Ok((sessions, Extent { folded, head }))
+    let extent = Extent {
+        folded,
+        head,
+        has_refuse,
+    };
+    Ok((sessions, extent))
 }
 
 /// Folds those events of a block, whose first is number `first`, that the tables lack.

@@ -5,7 +5,7 @@
 //! brought up to date now and then (`writer::fold`), and until then the accounting log has what they
 //! lack.
 //!
-//! A live session takes [`Slot`] (168 octets) and its places in two look-ups (about 50 and 40 octets),
+//! A live session takes [`SLOT_OCTETS`] and its places in two look-ups (about 50 and 40 octets, 275 in all),
 //! as long as its id and its user name have at most 22 octets each; one that the tables lack takes 40
 //! more. `Limits::sessions_max` bounds them.
 //!
@@ -31,6 +31,10 @@ use staged::Staged;
 
 /// Where a closed session lies: its end in milliseconds, and its key as octets.
 pub(crate) type Place = (u64, Box<[u8]>);
+
+/// What a live session takes beside its places in the look-ups.
+const SLOT_OCTETS: usize = 184;
+const _: () = assert!(size_of::<Option<Slot>>() <= SLOT_OCTETS);
 
 /// Every live session, and what the tables lack.
 #[derive(Debug, Default)]
@@ -360,10 +364,11 @@ impl Sessions {
 
     /// Takes it out of its subscription's.
     fn unlink(&mut self, slot: u32) {
-        let Some(found) = self.slots.get(slot) else {
+        let Some(found) = self.slots.get_mut(slot) else {
             return;
         };
-        let (previous, next) = (found.previous, found.next);
+        // Taken: a session that has no subscription any more must not remember its neighbours.
+        let (previous, next) = (found.previous.take(), found.next.take());
         match (found.live.subscription, previous, next) {
             (Some(owner), None, Some(next)) => {
                 self.owners.insert(owner, place(next));
@@ -391,5 +396,89 @@ impl Sessions {
         set(slot, &|slot| (slot.previous, slot.next) = (previous, next));
         set(previous, &|before| before.next = slot.or(next));
         set(next, &|after| after.previous = slot.or(previous));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use garth_subscription::time::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::record::{AccountingRecord, AccountingStatus, SessionKey};
+    use crate::tables::session_octets;
+
+    fn live(owner: Option<u128>) -> Live {
+        let record = AccountingRecord {
+            status: AccountingStatus::Start,
+            key: SessionKey {
+                nas: "".into(),
+                acct_session_id: [].into(),
+            },
+            class: None,
+            user_name: None,
+            mac: None,
+            framed_ipv4: None,
+            framed_ipv6: None,
+            delegated_ipv6: None,
+            input_octets: 0,
+            output_octets: 0,
+            session_time: 0,
+            terminate_cause: None,
+            delay_seconds: 0,
+        };
+        let mut live = Live::new(&record, Timestamp::MIN);
+        live.subscription = owner.map(|id| SubscriptionId(Uuid::from_u128(id)));
+        live
+    }
+
+    /// Numbers from a seed, the same in every run.
+    fn next(random: &mut u64) -> u64 {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        *random >> 8
+    }
+
+    #[test]
+    fn the_sessions_of_a_subscription_are_those_that_name_it() {
+        let mut sessions = Sessions::default();
+        let mut model: BTreeMap<Vec<u8>, Option<u128>> = BTreeMap::new();
+        let mut random = 0x9E37_79B9_7F4A_7C15;
+        for step in 0..4_000 {
+            let key = session_octets(&SessionKey {
+                nas: format!("nas-{}", next(&mut random) % 3).into(),
+                acct_session_id: next(&mut random).to_be_bytes()[7..].into(),
+            });
+            let slot = sessions.live(&key).map(|(slot, _)| slot);
+            let after = match next(&mut random) % 4 {
+                0 => None,
+                1 => Some(None),
+                _ => Some(Some(u128::from(next(&mut random) % 4))),
+            };
+            let mut staged = Staged::default();
+            staged.put(&key, slot, after.map(live));
+            sessions.apply(staged, |_, _, _| {});
+            match after {
+                Some(owner) => model.insert(key, owner),
+                None => model.remove(&key),
+            };
+            let id = u128::from(next(&mut random) % 4);
+            let owner = SubscriptionId(Uuid::from_u128(id));
+            let found: BTreeSet<_> = sessions.of(owner).map(|(key, _)| key).collect();
+            let wanted = model.iter().filter(|(_, of)| **of == Some(id));
+            assert_eq!(
+                found,
+                wanted.map(|(key, _)| key.clone()).collect(),
+                "{step}"
+            );
+            assert_eq!(sessions.len(), model.len(), "{step}");
+            assert!(
+                sessions
+                    .after(None)
+                    .map(|(key, _)| key)
+                    .eq(model.keys().cloned())
+            );
+        }
     }
 }

@@ -439,7 +439,8 @@ impl Store {
     /// Keeps accounting records; returns once they are on the disk. It blocks: not for async code.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] while the writer is behind or there is no room for a new session: send
+    /// [`WriteError::Busy`] while the writer is behind, the accounting log is as long as it may be
+    /// ([`Limits::accounting_log_max`]) or there is no room for a new session: send
     /// no answer, the NAS asks again. Some of the records may have been kept, which does no harm.
     pub fn account(&self, mut records: Vec<AccountingRecord>) -> Result<(), WriteError> {
         while !records.is_empty() {
@@ -456,7 +457,8 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes what waits, stops the writer and takes nothing more. Reads still work.
+    /// Finishes what waits, folds the accounting log, stops the writer and takes nothing more. Reads
+    /// still work.
     pub fn close(&self) {
         self.0.close();
     }

@@ -234,4 +234,15 @@ impl Staged {
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         self.keys.contains_key(key)
     }
+
+    /// Makes of a key that lay at `slot` what `live` says.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, key: &[u8], slot: Option<u32>, live: Option<Live>) {
+        let staged = StagedKey {
+            slot,
+            live,
+            closed: Vec::new(),
+        };
+        self.keys.insert(key.into(), staged);
+    }
 }

@@ -42,8 +42,6 @@ pub(crate) struct Log {
     /// When the first event came that no sweep has been begun for, by the monotonic clock.
     waiting_since: Option<Duration>,
     sweep: Option<Sweep>,
-    /// Whether blocks are left that the tables have.
-    has_refuse: bool,
 }
 
 /// A sweep under way.
@@ -61,7 +59,6 @@ impl Log {
     pub(crate) fn new(extent: Extent) -> Self {
         Self {
             extent,
-            has_refuse: true,
             ..Self::default()
         }
     }
@@ -73,12 +70,12 @@ impl Log {
 
     /// Whether anything is left to do.
     pub(super) const fn has_work(&self) -> bool {
-        self.len() > 0 || self.sweep.is_some() || self.has_refuse
+        self.len() > 0 || self.sweep.is_some() || self.extent.has_refuse
     }
 
     /// Whether a transaction of a sweep is due.
     pub(super) fn is_due(&mut self, shared: &Shared) -> bool {
-        if self.sweep.is_some() || self.has_refuse {
+        if self.sweep.is_some() || self.extent.has_refuse {
             return true;
         }
         if self.len() == 0 {
@@ -113,7 +110,7 @@ impl Log {
         let has_refuse = trim(&mut txn.open_table(ACCOUNTING_LOG)?, folded)?;
         txn.commit()?;
         shared.sessions_mut().folded(&keys);
-        self.has_refuse = has_refuse;
+        self.extent.has_refuse = has_refuse;
         self.extent.folded = folded;
         let now = shared.clock.monotonic();
         let mut figures = shared.counters.figures();
