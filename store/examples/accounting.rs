@@ -122,6 +122,11 @@ fn main() {
             cost.each(sent),
             status.commits
         ));
+        let times = status.commit_micros;
+        say(&format!(
+            "  commits in µs: half {}, 99 of 100 {}, longest {}; {} folds, their longest part {} µs",
+            times.p50, times.p99, times.max, status.folds, status.fold_commit_micros_max
+        ));
         let whole = cost.and(|| store.close());
         say(&format!("  with the close: {}", whole.each(sent)));
         drop(store);
