@@ -3,7 +3,8 @@
 //! Everything else is given the time. The store makes the wall clock effective:
 //! it never runs behind what was committed.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use garth_subscription::Timestamp;
 use garth_subscription::time::Span;
@@ -51,6 +52,13 @@ pub(crate) struct SystemClock;
 impl garth_store::Clock for SystemClock {
     fn now(&self) -> Timestamp {
         wall()
+    }
+
+    fn monotonic(&self) -> Duration {
+        // The first call is the instant that all later ones are measured from.
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        let now = monotonic();
+        now.saturating_duration_since(*BEGINNING.get_or_init(|| now))
     }
 }
 

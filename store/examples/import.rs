@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use garth_store::write::{CommandRequest, NewSubscription};
 use garth_store::{Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store};
@@ -30,6 +30,10 @@ struct StandingClock;
 impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
         instant(START)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

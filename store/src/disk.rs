@@ -7,6 +7,7 @@
 //!
 //! Not here: which table a row lies in ([`crate::tables`]).
 
+mod accounting;
 mod asked;
 mod journal;
 mod network;
@@ -22,11 +23,12 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use uuid::Uuid;
 
+pub(crate) use accounting::{Block, Event, decode_block};
 pub(crate) use asked::{encode_new, encode_order};
 pub(crate) use journal::{decode_entry, encode_entry};
 pub(crate) use network::{
-    decode_checkout, decode_payment, decode_session, encode_checkout, encode_payment,
-    encode_session,
+    decode_checkout, decode_payment, decode_session, encode_checkout, encode_closed, encode_live,
+    encode_payment,
 };
 pub(crate) use plan::{decode_plan, encode_plan};
 pub(crate) use subscription::{

@@ -19,9 +19,12 @@ mod audit;
 mod chain;
 mod disk;
 mod fault;
+mod migrate;
 mod open;
 mod queue;
 mod read;
+mod replay;
+mod sessions;
 mod store;
 mod tables;
 mod writer;
@@ -33,3 +36,4 @@ pub use read::{READ_MAX, Verified};
 pub use store::{
     ACCOUNTING_BATCH_MAX, Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, StoreStatus,
 };
+pub use writer::CommitTimes;

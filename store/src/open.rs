@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::RwLock;
 
 use arc_swap::ArcSwap;
 use garth_subscription::money::Currency;
@@ -13,13 +14,16 @@ use garth_subscription::time::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use crate::chain::{self, NO_HASH};
-use crate::disk::{Damaged, decode_plan, decode_session, decode_subscription};
+use crate::disk::{Damaged, decode_plan, decode_subscription};
 use crate::fault::{Fault, OpenError};
 use crate::index::{Index, SessionClaim};
+use crate::migrate;
 use crate::queue::Queue;
+use crate::replay::{self, Extent};
+use crate::sessions::Sessions;
 use crate::store::Options;
 use crate::tables::{
-    JOURNAL, LIVE_SESSIONS, META, META_CURRENCY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION,
+    JOURNAL, META, META_ACCOUNTING_FOLDED, META_CURRENCY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION,
     SUBSCRIPTIONS, Tables, fixed, has_meta, id_of, session_key,
 };
 use crate::writer::{self, Counters, Shared};
@@ -106,7 +110,7 @@ fn restrict(file: &File) -> io::Result<()> {
 }
 
 /// Creates the tables or checks them, and reads what memory needs of them.
-pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta), OpenError> {
+pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Extent), OpenError> {
     if has_meta(&db.begin_read()?)? {
         check(&db, options.currency)?;
     } else {
@@ -119,11 +123,14 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta), Ope
     let index = Index::new();
     index.publish_rates(&catalogue);
     fill(&index, &txn)?;
+    let (sessions, extent) = replay::sessions(&txn)?;
+    fill_sessions(&index, &sessions)?;
     drop(txn);
     let shared = Shared {
         db,
         queue: Queue::new(),
         index,
+        sessions: RwLock::new(sessions),
         rules: ArcSwap::from_pointee(Rules {
             policy: options.policy,
             catalogue,
@@ -134,7 +141,7 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta), Ope
         counters: Counters::default(),
     };
     shared.publish_meta(&meta);
-    Ok((shared, meta))
+    Ok((shared, meta, extent))
 }
 
 fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
@@ -142,7 +149,7 @@ fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
     getrandom::fill(&mut edge).map_err(OpenError::Random)?;
     let txn = writer::begin(db)?;
     {
-        let mut tables = Tables::open(&txn)?;
+        let mut tables = Tables::create(&txn)?;
         let schema = SCHEMA_VERSION.to_be_bytes();
         tables.meta.insert(META_SCHEMA, schema.as_slice())?;
         let currency = currency.as_str().as_bytes();
@@ -155,6 +162,10 @@ fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
             hash: NO_HASH,
         }
         .write(&mut tables.meta)?;
+        let folded = 0_u64.to_be_bytes();
+        tables
+            .meta
+            .insert(META_ACCOUNTING_FOLDED, folded.as_slice())?;
     }
     txn.commit()?;
     Ok(())
@@ -172,9 +183,7 @@ fn check(db: &Database, currency: Currency) -> Result<(), OpenError> {
             known: SCHEMA_VERSION,
         });
     }
-    // Schema 1 is the first there is. The next one migrates here, one version at a time, each in
-    // one transaction that also raises the version.
-    if schema < SCHEMA_VERSION {
+    if schema < migrate::OLDEST {
         return Err(OpenError::TooOld { found: schema });
     }
     let found: [u8; 3] = fixed(&meta, META_CURRENCY)?;
@@ -184,7 +193,9 @@ fn check(db: &Database, currency: Currency) -> Result<(), OpenError> {
             expected: currency.to_string(),
         });
     }
-    Ok(())
+    drop(meta);
+    drop(txn);
+    Ok(migrate::up(db, schema)?)
 }
 
 /// Proves that the journal ends where the store remembers.
@@ -213,16 +224,20 @@ fn catalogue(txn: &ReadTransaction, currency: Currency) -> Result<Catalogue, Fau
     Ok(Catalogue::new(currency, plans).map_err(|error| Damaged::new("catalogue", error))?)
 }
 
-/// Fills the index from the tables.
+/// Fills the index with the subscriptions of the tables.
 pub(crate) fn fill(index: &Index, txn: &ReadTransaction) -> Result<(), Fault> {
     for row in txn.open_table(SUBSCRIPTIONS)?.iter()? {
         let (key, value) = row?;
         let stored = decode_subscription(id_of(key.value()), value.value())?;
         index.publish_subscription(&stored.subscription);
     }
-    for row in txn.open_table(LIVE_SESSIONS)?.iter()? {
-        let (key, value) = row?;
-        let (session, _) = decode_session(session_key(key.value())?, value.value())?;
+    Ok(())
+}
+
+/// Fills the index with what the live sessions claim.
+pub(crate) fn fill_sessions(index: &Index, sessions: &Sessions) -> Result<(), Fault> {
+    for (key, live) in sessions.after(None) {
+        let session = live.session(session_key(&key)?);
         index.publish_session(None, SessionClaim::of(&session).as_ref());
     }
     Ok(())

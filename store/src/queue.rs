@@ -81,6 +81,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Takes what one commit is to hold, which may be nothing; `None` once closed and empty.
+    pub(crate) fn poll(&self) -> Option<Vec<Write>> {
+        let mut lanes = self.lock();
+        if lanes.commands.is_empty() && lanes.bulk.is_empty() {
+            return lanes.closed.is_none().then(Vec::new);
+        }
+        Some(lanes.batch())
+    }
+
     /// Waits for something to do and takes what one commit is to hold; nothing once closed and empty.
     pub(crate) fn take(&self) -> Option<Vec<Write>> {
         let mut lanes = self.lock();
@@ -93,21 +102,7 @@ impl Queue {
                 .wait(lanes)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let commands = lanes.commands.len().min(COMMANDS_PER_COMMIT);
-        let mut batch: Vec<_> = lanes.commands.drain(..commands).collect();
-        if !batch.is_empty() && !lanes.bulk_passed_by {
-            lanes.bulk_passed_by = !lanes.bulk.is_empty();
-            return Some(batch);
-        }
-        lanes.bulk_passed_by = false;
-        let mut records = 0;
-        while records < BULK_RECORDS_PER_COMMIT
-            && let Some(write) = lanes.bulk.pop_front()
-        {
-            records += write.records();
-            batch.push(write);
-        }
-        Some(batch)
+        Some(lanes.batch())
     }
 
     /// Takes nothing more; what waits is still done.
@@ -136,6 +131,27 @@ impl Queue {
     /// No code that can panic runs under this lock, so a poisoned one still holds whole lanes.
     fn lock(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    /// What the next commit is to hold.
+    fn batch(&mut self) -> Vec<Write> {
+        let commands = self.commands.len().min(COMMANDS_PER_COMMIT);
+        let mut batch: Vec<_> = self.commands.drain(..commands).collect();
+        if !batch.is_empty() && !self.bulk_passed_by {
+            self.bulk_passed_by = !self.bulk.is_empty();
+            return batch;
+        }
+        self.bulk_passed_by = false;
+        let mut records = 0;
+        while records < BULK_RECORDS_PER_COMMIT
+            && let Some(write) = self.bulk.pop_front()
+        {
+            records += write.records();
+            batch.push(write);
+        }
+        batch
     }
 }
 

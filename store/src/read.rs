@@ -11,19 +11,17 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
 
 use crate::chain::{self, Hash, NO_HASH};
-use crate::disk::{Damaged, decode_checkout, decode_payment, decode_session, decode_subscription};
+use crate::disk::{Damaged, decode_checkout, decode_payment, decode_subscription};
 use crate::fault::{Fault, ReadError, VerifyError};
 use crate::index::{Content, Index};
 use crate::open;
-use crate::record::{
-    ChainedEntry, Checkout, CheckoutId, Payment, Session, SessionKey, Subscription,
-};
+use crate::record::{ChainedEntry, Checkout, CheckoutId, Payment, Subscription};
+use crate::replay;
 use crate::store::Store;
 use crate::tables::{
-    CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME, CLOSED_SESSIONS,
-    IDENTITIES, IdentityKind, JOURNAL, JOURNAL_BY_SUBSCRIPTION, LIVE_BY_SUBSCRIPTION,
-    LIVE_SESSIONS, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of, identities,
-    identity_text, session_key, session_octets,
+    CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, IDENTITIES, IdentityKind, JOURNAL,
+    JOURNAL_BY_SUBSCRIPTION, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of,
+    identities, identity_text,
 };
 use crate::write::WriteError;
 
@@ -137,48 +135,6 @@ impl Store {
         verify(&self.snapshot()?, progress)
     }
 
-    /// At most `limit` sessions, of one subscription or of all: the live ones, then, unless
-    /// `live_only`, the closed ones, newest first.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn sessions(
-        &self,
-        of: Option<SubscriptionId>,
-        live_only: bool,
-        limit: usize,
-    ) -> Result<Vec<Session>, ReadError> {
-        let txn = self.snapshot()?;
-        let limit = limit.min(READ_MAX);
-        let mut sessions = live_sessions(&txn, of, limit)?;
-        if !live_only && sessions.len() < limit {
-            sessions.extend(closed_sessions(&txn, of, limit - sessions.len())?);
-        }
-        Ok(sessions)
-    }
-
-    /// At most `limit` live sessions of all subscriptions in the order of their keys, those after
-    /// `after`: page by page all of them.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn live_sessions(
-        &self,
-        after: Option<&SessionKey>,
-        limit: usize,
-    ) -> Result<Vec<Session>, ReadError> {
-        let txn = self.snapshot()?;
-        Ok(live_sessions_after(&txn, after, limit.min(READ_MAX))?)
-    }
-
-    /// The session of that name: the live one, else the one closed last.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn session(&self, key: &SessionKey) -> Result<Option<Session>, ReadError> {
-        Ok(session(&self.snapshot()?, key)?)
-    }
-
     /// The payment of that id.
     ///
     /// # Errors
@@ -221,14 +177,16 @@ impl Store {
         Ok(checkouts_of(&self.snapshot()?, id, limit)?)
     }
 
-    /// The content of an index filled from the tables alone: what [`Store::index`] must equal.
+    /// The content of an index filled from the disk alone: what [`Store::index`] must equal.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn content_on_disk(&self) -> Result<Content, ReadError> {
         let index = Index::new();
         index.publish_rates(&self.rules().catalogue);
-        open::fill(&index, &self.snapshot()?)?;
+        let txn = self.snapshot()?;
+        open::fill(&index, &txn)?;
+        open::fill_sessions(&index, &replay::sessions(&txn)?.0)?;
         Ok(index.content())
     }
 }
@@ -384,93 +342,6 @@ fn verify(
         entries: done,
         head: previous,
     })
-}
-
-fn live_sessions(
-    txn: &ReadTransaction,
-    of: Option<SubscriptionId>,
-    limit: usize,
-) -> Result<Vec<Session>, Fault> {
-    let Some(id) = of.map(id_key) else {
-        return live_sessions_after(txn, None, limit);
-    };
-    let live = txn.open_table(LIVE_SESSIONS)?;
-    let mut found = Vec::new();
-    let by_subscription = txn.open_table(LIVE_BY_SUBSCRIPTION)?;
-    for row in by_subscription.range((id, [].as_slice())..)?.take(limit) {
-        let (key, _) = row?;
-        let (owner, key) = key.value();
-        if owner != id {
-            break;
-        }
-        if let Some(value) = live.get(key)? {
-            found.push(decode_session(session_key(key)?, value.value())?.0);
-        }
-    }
-    Ok(found)
-}
-
-fn live_sessions_after(
-    txn: &ReadTransaction,
-    after: Option<&SessionKey>,
-    limit: usize,
-) -> Result<Vec<Session>, Fault> {
-    let live = txn.open_table(LIVE_SESSIONS)?;
-    let after = after.map(session_octets);
-    let from = after.as_ref().map_or(Bound::Unbounded, |octets| {
-        Bound::Excluded(octets.as_slice())
-    });
-    let mut found = Vec::new();
-    for row in live.range::<&[u8]>((from, Bound::Unbounded))?.take(limit) {
-        let (key, value) = row?;
-        found.push(decode_session(session_key(key.value())?, value.value())?.0);
-    }
-    Ok(found)
-}
-
-fn closed_sessions(
-    txn: &ReadTransaction,
-    of: Option<SubscriptionId>,
-    limit: usize,
-) -> Result<Vec<Session>, Fault> {
-    let closed = txn.open_table(CLOSED_SESSIONS)?;
-    let mut places = Vec::new();
-    if let Some(id) = of.map(id_key) {
-        let by_subscription = txn.open_table(CLOSED_BY_SUBSCRIPTION)?;
-        let none = [].as_slice();
-        let range = (id, 0, none)..(id, u64::MAX, none);
-        for row in by_subscription.range(range)?.rev().take(limit) {
-            let (key, _) = row?;
-            let (_, stopped_at, key) = key.value();
-            places.push((key.to_vec(), stopped_at));
-        }
-    } else {
-        for row in txn.open_table(CLOSED_BY_TIME)?.iter()?.rev().take(limit) {
-            let (key, _) = row?;
-            let (stopped_at, key) = key.value();
-            places.push((key.to_vec(), stopped_at));
-        }
-    }
-    let mut found = Vec::with_capacity(places.len());
-    for (key, stopped_at) in places {
-        if let Some(value) = closed.get((key.as_slice(), stopped_at))? {
-            found.push(decode_session(session_key(&key)?, value.value())?.0);
-        }
-    }
-    Ok(found)
-}
-
-fn session(txn: &ReadTransaction, key: &SessionKey) -> Result<Option<Session>, Fault> {
-    let octets = session_octets(key);
-    if let Some(row) = txn.open_table(LIVE_SESSIONS)?.get(octets.as_slice())? {
-        return Ok(Some(decode_session(key.clone(), row.value())?.0));
-    }
-    let closed = txn.open_table(CLOSED_SESSIONS)?;
-    let range = (octets.as_slice(), 0)..=(octets.as_slice(), u64::MAX);
-    let Some(row) = closed.range(range)?.next_back() else {
-        return Ok(None);
-    };
-    Ok(Some(decode_session(key.clone(), row?.1.value())?.0))
 }
 
 fn payment(txn: &ReadTransaction, id: &PaymentId) -> Result<Option<Payment>, Fault> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use garth_subscription::command::{Actor, Command};
 use garth_subscription::facts::SubscriptionId;
@@ -22,7 +23,7 @@ use crate::write::{
     CaptureRequest, CommandRequest, Committed, Fired, NewSubscription, PlansApplied, Reply, Write,
     WriteError,
 };
-use crate::writer::{self, Shared};
+use crate::writer::{self, CommitTimes, Shared};
 
 /// The most new subscriptions that one commit takes; longer imports are cut into such pieces.
 pub const IMPORT_BATCH_MAX: usize = crate::queue::BULK_RECORDS_PER_COMMIT;
@@ -33,6 +34,8 @@ pub const ACCOUNTING_BATCH_MAX: usize = 1_024;
 pub trait Clock: Send + Sync {
     /// The wall clock. The store makes it effective: it never runs behind the last commit (E3).
     fn now(&self) -> Timestamp;
+    /// Time since some instant of the past, on a clock that only runs forward: for measuring.
+    fn monotonic(&self) -> Duration;
 }
 
 /// Who is told what the store has done. Called by the writer: it must not block.
@@ -73,6 +76,13 @@ pub struct Limits {
     pub closed_sessions_max: u64,
     /// How long closed sessions are kept.
     pub closed_session_retention: Span,
+    /// The most accounting events that the tables of sessions may lack: about 100 octets of the file
+    /// each, and a microsecond of the next start. While the log is so long, records are refused
+    /// (busy). A quarter of it is where it begins to be worked off.
+    pub accounting_log_max: u64,
+    /// The most sessions that one transaction of that work writes: how long a command can wait for
+    /// it.
+    pub fold_sessions_max: usize,
     /// The most checkouts that wait for their payment; no more are opened (busy).
     pub open_checkouts_max: u64,
     /// The most of them of one subscription.
@@ -86,6 +96,8 @@ impl Default for Limits {
             session_stale_after: Span::from_days(1),
             closed_sessions_max: 20_000_000,
             closed_session_retention: Span::from_days(180),
+            accounting_log_max: 1 << 22,
+            fold_sessions_max: 4_096,
             open_checkouts_max: 100_000,
             open_checkouts_each_max: 32,
         }
@@ -113,8 +125,20 @@ pub struct StoreStatus {
     pub requests: u64,
     /// Requests in the last commit.
     pub last_commit_requests: u64,
-    /// How long the disk took for the last commit, in milliseconds of the wall clock.
-    pub last_commit_millis: i64,
+    /// Accounting records in the last commit.
+    pub last_commit_records: u64,
+    /// How long the disk took for the latest commits.
+    pub commit_micros: CommitTimes,
+    /// Accounting events that the tables of sessions may lack.
+    pub accounting_log_records: u64,
+    /// Sessions that the tables have not as they are.
+    pub sessions_not_folded: usize,
+    /// How often the tables were brought up to date since the start.
+    pub folds: u64,
+    /// How long that took the last time, with the commits in between, in microseconds.
+    pub last_fold_micros: u64,
+    /// The longest transaction of that work, in microseconds: what a command may have waited.
+    pub fold_commit_micros_max: u64,
     /// When the last commit was, by effective time.
     pub committed_at: Timestamp,
     /// How far the wall clock is behind the last commit; zero where it is right (E3).
@@ -185,13 +209,13 @@ impl Store {
     }
 
     fn start(db: redb::Database, options: Options) -> Result<Self, OpenError> {
-        let (shared, meta) = open::load(db, options)?;
+        let (shared, meta, extent) = open::load(db, options)?;
         let shared = Arc::new(shared);
         let writer = std::thread::Builder::new()
             .name("garth-store".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || writer::run(&shared, meta)
+                move || writer::run(&shared, meta, extent)
             })
             .map_err(OpenError::Thread)?;
         Ok(Self(Arc::new(Inner {
@@ -238,6 +262,16 @@ impl Store {
         let depth = shared.queue.depth();
         let head = counters.head.load();
         let committed_at = shared.committed_at();
+        let (commit_micros, folds, last_fold_micros, fold_commit_micros_max) = {
+            let figures = counters.figures();
+            let times = figures.commit_times();
+            (
+                times,
+                figures.folds,
+                figures.last_fold,
+                figures.fold_commit_max,
+            )
+        };
         StoreStatus {
             subscriptions: shared.index.len(),
             live_sessions: shared.index.live_sessions(),
@@ -248,7 +282,13 @@ impl Store {
             commits: counters.commits.load(Ordering::Relaxed),
             requests: counters.requests.load(Ordering::Relaxed),
             last_commit_requests: counters.last_commit_requests.load(Ordering::Relaxed),
-            last_commit_millis: counters.last_commit_millis.load(Ordering::Relaxed),
+            last_commit_records: counters.last_commit_records.load(Ordering::Relaxed),
+            commit_micros,
+            accounting_log_records: counters.log_records.load(Ordering::Relaxed),
+            sessions_not_folded: shared.sessions().changed(),
+            folds,
+            last_fold_micros,
+            fold_commit_micros_max,
             committed_at,
             clock_behind: committed_at.since(shared.clock.now()),
             journal_sequence: head.0,
@@ -399,7 +439,8 @@ impl Store {
     /// Keeps accounting records; returns once they are on the disk. It blocks: not for async code.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] while the writer is behind or there is no room for a new session: send
+    /// [`WriteError::Busy`] while the writer is behind, the accounting log is as long as it may be
+    /// ([`Limits::accounting_log_max`]) or there is no room for a new session: send
     /// no answer, the NAS asks again. Some of the records may have been kept, which does no harm.
     pub fn account(&self, mut records: Vec<AccountingRecord>) -> Result<(), WriteError> {
         while !records.is_empty() {
@@ -416,7 +457,8 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes what waits, stops the writer and takes nothing more. Reads still work.
+    /// Finishes what waits, folds the accounting log, stops the writer and takes nothing more. Reads
+    /// still work.
     pub fn close(&self) {
         self.0.close();
     }

@@ -10,10 +10,11 @@
 //! | `journal_by_subscription` | id, sequence | – |
 //! | `agenda` | instant, id | – |
 //! | `live_sessions` | NAS, Acct-Session-Id | session |
-//! | `live_by_subscription` | id, session key | – |
 //! | `closed_sessions` | session key, stop instant | session |
 //! | `closed_by_time` | stop instant, session key | – |
 //! | `closed_by_subscription` | id, stop instant, session key | – |
+//! | `accounting_log` | sequence of the last event in it | block of events |
+//! | `accounting_folds` | session key | sequence; see below |
 //! | `payments` | payment id | payment and the answer it got |
 //! | `checkouts` | id | checkout |
 //! | `open_checkouts` | id | – |
@@ -28,6 +29,11 @@
 //! each change of a subscription. Payment and command ids are never forgotten, as a repeat may come
 //! at any time. Checkouts that came to nothing are bounded for each subscription and deleted later.
 //!
+//! Accounting is appended to `accounting_log`; the tables of sessions are brought up to date later,
+//! some keys at a time. `accounting_folds` says which events they have: a row `(key, sequence)` holds
+//! for the session keys above its own, up to the key of the next row. All of them have every event up
+//! to `accounting_folded` in `meta`; blocks up to there are on their way out.
+//!
 //! Instants in keys are milliseconds since 1970 as `u64`; ids are UUIDs as `u128`, so that redb
 //! sorts both as people do.
 
@@ -36,9 +42,10 @@ use garth_subscription::subscriber::Subscriber;
 use garth_subscription::time::Timestamp;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use crate::disk::Damaged;
+use crate::disk::{Damaged, decode_session, encode_closed};
 use crate::fault::Fault;
 use crate::record::SessionKey;
+use crate::sessions::rules::Closed;
 
 type Definition<K, V> = TableDefinition<'static, K, V>;
 type Octets = &'static [u8];
@@ -52,13 +59,13 @@ pub(crate) const JOURNAL_BY_SUBSCRIPTION: Definition<(u128, u64), ()> =
     Definition::new("journal_by_subscription");
 pub(crate) const AGENDA: Definition<(u64, u128), ()> = Definition::new("agenda");
 pub(crate) const LIVE_SESSIONS: Definition<Octets, Octets> = Definition::new("live_sessions");
-pub(crate) const LIVE_BY_SUBSCRIPTION: Definition<(u128, Octets), ()> =
-    Definition::new("live_by_subscription");
 pub(crate) const CLOSED_SESSIONS: Definition<(Octets, u64), Octets> =
     Definition::new("closed_sessions");
 pub(crate) const CLOSED_BY_TIME: Definition<(u64, Octets), ()> = Definition::new("closed_by_time");
 pub(crate) const CLOSED_BY_SUBSCRIPTION: Definition<(u128, u64, Octets), ()> =
     Definition::new("closed_by_subscription");
+pub(crate) const ACCOUNTING_LOG: Definition<u64, Octets> = Definition::new("accounting_log");
+pub(crate) const ACCOUNTING_FOLDS: Definition<Octets, u64> = Definition::new("accounting_folds");
 pub(crate) const PAYMENTS: Definition<&str, Octets> = Definition::new("payments");
 pub(crate) const CHECKOUTS: Definition<u128, Octets> = Definition::new("checkouts");
 pub(crate) const OPEN_CHECKOUTS: Definition<u128, ()> = Definition::new("open_checkouts");
@@ -66,7 +73,8 @@ pub(crate) const CHECKOUTS_BY_SUBSCRIPTION: Definition<(u128, u64, u128), ()> =
     Definition::new("checkouts_by_subscription");
 pub(crate) const COMMANDS: Definition<&str, Octets> = Definition::new("commands");
 
-/// Every table, open for writing in one transaction.
+/// Every table that requests change, open for writing in one transaction. The fold of the accounting
+/// log opens `live_sessions` and `accounting_folds` for itself.
 pub(crate) struct Tables<'txn> {
     pub(crate) meta: Table<'txn, &'static str, Octets>,
     pub(crate) plans: Table<'txn, &'static str, Octets>,
@@ -75,11 +83,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) journal: Table<'txn, u64, Octets>,
     pub(crate) journal_by_subscription: Table<'txn, (u128, u64), ()>,
     pub(crate) agenda: Table<'txn, (u64, u128), ()>,
-    pub(crate) live_sessions: Table<'txn, Octets, Octets>,
-    pub(crate) live_by_subscription: Table<'txn, (u128, Octets), ()>,
-    pub(crate) closed_sessions: Table<'txn, (Octets, u64), Octets>,
-    pub(crate) closed_by_time: Table<'txn, (u64, Octets), ()>,
-    pub(crate) closed_by_subscription: Table<'txn, (u128, u64, Octets), ()>,
+    pub(crate) closed: ClosedTables<'txn>,
+    pub(crate) accounting_log: Table<'txn, u64, Octets>,
     pub(crate) payments: Table<'txn, &'static str, Octets>,
     pub(crate) checkouts: Table<'txn, u128, Octets>,
     pub(crate) open_checkouts: Table<'txn, u128, ()>,
@@ -88,7 +93,14 @@ pub(crate) struct Tables<'txn> {
 }
 
 impl<'txn> Tables<'txn> {
-    /// Opens them, and creates those that are not there.
+    /// Opens them, once every table is there.
+    pub(crate) fn create(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
+        txn.open_table(LIVE_SESSIONS)?;
+        txn.open_table(ACCOUNTING_FOLDS)?;
+        Self::open(txn)
+    }
+
+    /// Opens them.
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
         Ok(Self {
             meta: txn.open_table(META)?,
@@ -98,11 +110,8 @@ impl<'txn> Tables<'txn> {
             journal: txn.open_table(JOURNAL)?,
             journal_by_subscription: txn.open_table(JOURNAL_BY_SUBSCRIPTION)?,
             agenda: txn.open_table(AGENDA)?,
-            live_sessions: txn.open_table(LIVE_SESSIONS)?,
-            live_by_subscription: txn.open_table(LIVE_BY_SUBSCRIPTION)?,
-            closed_sessions: txn.open_table(CLOSED_SESSIONS)?,
-            closed_by_time: txn.open_table(CLOSED_BY_TIME)?,
-            closed_by_subscription: txn.open_table(CLOSED_BY_SUBSCRIPTION)?,
+            closed: ClosedTables::open(txn)?,
+            accounting_log: txn.open_table(ACCOUNTING_LOG)?,
             payments: txn.open_table(PAYMENTS)?,
             checkouts: txn.open_table(CHECKOUTS)?,
             open_checkouts: txn.open_table(OPEN_CHECKOUTS)?,
@@ -112,8 +121,56 @@ impl<'txn> Tables<'txn> {
     }
 }
 
+/// The table of closed sessions, open for writing.
+pub(crate) type ClosedTable<'txn> = Table<'txn, (Octets, u64), Octets>;
+
+/// The three tables of closed sessions, which change together.
+pub(crate) struct ClosedTables<'txn> {
+    pub(crate) sessions: ClosedTable<'txn>,
+    pub(crate) by_time: Table<'txn, (u64, Octets), ()>,
+    by_subscription: Table<'txn, (u128, u64, Octets), ()>,
+}
+
+impl<'txn> ClosedTables<'txn> {
+    /// Opens them, and creates those that are not there.
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
+        Ok(Self {
+            sessions: txn.open_table(CLOSED_SESSIONS)?,
+            by_time: txn.open_table(CLOSED_BY_TIME)?,
+            by_subscription: txn.open_table(CLOSED_BY_SUBSCRIPTION)?,
+        })
+    }
+
+    /// Writes a closed session.
+    pub(crate) fn put(&mut self, key: &[u8], closed: &Closed) -> Result<(), Fault> {
+        let stopped_at = millis(closed.stopped_at);
+        let row = encode_closed(closed);
+        self.sessions.insert((key, stopped_at), row.as_slice())?;
+        self.by_time.insert((stopped_at, key), ())?;
+        if let Some(id) = closed.session.subscription {
+            self.by_subscription
+                .insert((id_key(id), stopped_at, key), ())?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a closed session.
+    pub(crate) fn forget(&mut self, key: &[u8], stopped_at: u64) -> Result<(), Fault> {
+        self.by_time.remove((stopped_at, key))?;
+        let Some(row) = self.sessions.remove((key, stopped_at))? else {
+            return Ok(());
+        };
+        let (session, _) = decode_session(session_key(key)?, row.value())?;
+        drop(row);
+        if let Some(id) = session.subscription {
+            self.by_subscription.remove((id_key(id), stopped_at, key))?;
+        }
+        Ok(())
+    }
+}
+
 /// The version of the tables as a whole.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// What the store knows of itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -132,6 +189,8 @@ pub(crate) struct Meta {
 
 pub(crate) const META_SCHEMA: &str = "schema";
 pub(crate) const META_CURRENCY: &str = "currency";
+/// The last event of the accounting log that every row of the tables of sessions has.
+pub(crate) const META_ACCOUNTING_FOLDED: &str = "accounting_folded";
 const META_EDGE: &str = "edge";
 const META_EPOCH: &str = "epoch";
 const META_HEAD: &str = "head";
@@ -234,13 +293,17 @@ pub(crate) fn session_octets(key: &SessionKey) -> Vec<u8> {
     octets
 }
 
+/// The octets of a session's key as those of its NAS and its Acct-Session-Id.
+pub(crate) fn split_session(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = usize::from(u16::from_be_bytes(*key.first_chunk()?));
+    key.split_at_checked(2 + len)
+}
+
 /// The session's key of those octets.
 pub(crate) fn session_key(octets: &[u8]) -> Result<SessionKey, Damaged> {
-    let parts = octets
-        .split_first_chunk::<2>()
-        .and_then(|(len, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*len))));
     let (nas, acct_session_id) =
-        parts.ok_or_else(|| Damaged::new("session key", "it is too short"))?;
+        split_session(octets).ok_or_else(|| Damaged::new("session key", "it is too short"))?;
+    let nas = nas.get(2..).unwrap_or_default();
     Ok(SessionKey {
         nas: std::str::from_utf8(nas)
             .map_err(|error| Damaged::new("session key", error))?

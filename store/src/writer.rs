@@ -9,28 +9,38 @@
 //! and the process should exit (DESIGN section 2).
 
 mod accounting;
+mod figures;
+mod fold;
 mod payments;
 mod plans;
 mod subscriptions;
 mod timer;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use garth_subscription::policy::Rules;
 use garth_subscription::{Refusal, Timestamp};
 use redb::{Database, Durability, WriteTransaction};
 
-use crate::disk::Damaged;
+use crate::disk::{Block, Damaged};
 use crate::fault::Fault;
 use crate::index::{Index, SessionClaim};
 use crate::queue::Queue;
 use crate::record::Subscription;
+use crate::replay::Extent;
+use crate::sessions::Sessions;
+use crate::sessions::rules::Live;
+use crate::sessions::staged::Staged;
 use crate::store::{Clock, Limits, Observer};
-use crate::tables::{Meta, Tables};
+use crate::tables::{Meta, Tables, session_key};
 use crate::write::{Reply, Write, WriteError};
 
+pub use figures::CommitTimes;
+use figures::Figures;
+use fold::Log;
 pub(crate) use subscriptions::stage;
 
 /// What the handle and the writer share.
@@ -38,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) db: Database,
     pub(crate) queue: Queue,
     pub(crate) index: Index,
+    pub(crate) sessions: RwLock<Sessions>,
     pub(crate) rules: ArcSwap<Rules>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
@@ -51,10 +62,19 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) last_commit_requests: AtomicU64,
-    pub(crate) last_commit_millis: AtomicI64,
+    pub(crate) last_commit_records: AtomicU64,
+    pub(crate) log_records: AtomicU64,
     pub(crate) committed_at: AtomicI64,
     pub(crate) sessions_refused: AtomicU64,
     pub(crate) head: ArcSwap<(u64, [u8; 32])>,
+    figures: Mutex<Figures>,
+}
+
+impl Counters {
+    /// How long commits and folds took. Held for a moment only.
+    pub(crate) fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Shared {
@@ -66,6 +86,25 @@ impl Shared {
     pub(crate) fn committed_at(&self) -> Timestamp {
         let millis = self.counters.committed_at.load(Ordering::Acquire);
         Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The sessions, for a reader: the end of a commit waits for it.
+    pub(crate) fn sessions(&self) -> RwLockReadGuard<'_, Sessions> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sessions, for the writer alone.
+    fn sessions_mut(&self) -> RwLockWriteGuard<'_, Sessions> {
+        self.sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows the readers how long the accounting log is.
+    fn show_log(&self, log: &Log) {
+        self.counters
+            .log_records
+            .store(log.len(), Ordering::Relaxed);
     }
 
     /// Shows the readers where the journal ends and when.
@@ -118,8 +157,10 @@ type Answer = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
 struct Changes {
     /// In the order of their changes, so that the last one stays.
     subscriptions: Vec<Subscription>,
-    sessions: Vec<(Option<SessionClaim>, Option<SessionClaim>)>,
+    sessions: Staged,
     rules: Option<Arc<Rules>>,
+    /// How many accounting records there were.
+    records: usize,
 }
 
 /// What the writer remembers from one commit to the next.
@@ -127,6 +168,7 @@ struct Changes {
 struct Memory {
     /// Where the search for stale sessions goes on.
     stale_after: Option<Vec<u8>>,
+    log: Log,
 }
 
 /// One transaction, and what has been done in it.
@@ -134,6 +176,14 @@ struct Batch<'a> {
     shared: &'a Shared,
     memory: &'a mut Memory,
     tables: Tables<'a>,
+    /// As they are without this batch.
+    sessions: RwLockReadGuard<'a, Sessions>,
+    /// What this batch makes of them.
+    staged: Staged,
+    /// The end of the accounting log, not yet in its table.
+    block: Option<Block>,
+    /// Accounting records taken.
+    records: usize,
     meta: Meta,
     now: Timestamp,
     rules: Arc<Rules>,
@@ -142,31 +192,59 @@ struct Batch<'a> {
     dirty: bool,
 }
 
-/// Runs until the queue is closed and empty, or the disk fails.
-pub(crate) fn run(shared: &Shared, mut meta: Meta) {
+/// Runs until the queue is closed and empty and the tables have all of the log, or the disk fails.
+pub(crate) fn run(shared: &Shared, mut meta: Meta, extent: Extent) {
     // Also if this thread dies of a bug: nobody may wait for an answer that cannot come.
     let _last = LastWords(shared);
-    let mut memory = Memory::default();
-    while let Some(writes) = shared.queue.take() {
-        let mut answers = Vec::with_capacity(writes.len());
-        match commit(shared, &mut memory, meta, writes, &mut answers) {
-            Ok(committed) => {
-                meta = committed;
-                answers.into_iter().for_each(|answer| answer(Ok(())));
+    let mut memory = Memory {
+        log: Log::new(extent),
+        ..Memory::default()
+    };
+    loop {
+        let is_due = memory.log.is_due(shared);
+        let taken = if is_due {
+            shared.queue.poll()
+        } else {
+            shared.queue.take()
+        };
+        let is_closed = taken.is_none();
+        let mut answers = Vec::new();
+        let done = commit(
+            shared,
+            &mut memory,
+            meta,
+            taken.unwrap_or_default(),
+            &mut answers,
+        );
+        let done = done.and_then(|committed| {
+            meta = committed;
+            shared.show_log(&memory.log);
+            answers.drain(..).for_each(|answer: Answer| answer(Ok(())));
+            if is_due || (is_closed && memory.log.has_work()) {
+                memory.log.step(shared)?;
+                shared.show_log(&memory.log);
             }
-            Err(fault) => {
-                let why = failure(&fault);
-                let waiting = shared.queue.fail(&why);
-                shared.observer.failed(&why.to_string());
-                for answer in answers {
-                    answer(Err(why.clone()));
-                }
-                for write in waiting {
-                    write.refuse(why.clone());
-                }
-                return;
-            }
+            Ok(())
+        });
+        match done {
+            Ok(()) if is_closed && !memory.log.has_work() => return,
+            Ok(()) => {}
+            Err(fault) => return fail(shared, &fault, answers),
         }
+    }
+}
+
+/// Tells everyone who waits that the disk has failed.
+fn fail(shared: &Shared, fault: &Fault, answers: Vec<Answer>) {
+    let why = failure(fault);
+    // Before anyone is refused, so that whoever is refused finds it reported.
+    shared.observer.failed(&why.to_string());
+    let waiting = shared.queue.fail(&why);
+    for answer in answers {
+        answer(Err(why.clone()));
+    }
+    for write in waiting {
+        write.refuse(why.clone());
     }
 }
 
@@ -199,6 +277,9 @@ fn commit(
     writes: Vec<Write>,
     answers: &mut Vec<Answer>,
 ) -> Result<Meta, Fault> {
+    if writes.is_empty() {
+        return Ok(meta);
+    }
     let mut writes = writes.into_iter();
     let outcome = transaction(shared, memory, meta, &mut writes, answers);
     answers.extend(writes.map(|write| -> Answer {
@@ -223,10 +304,10 @@ fn transaction(
         txn.abort()?;
         return Ok(meta);
     };
-    let started_at = shared.clock.now();
+    let started_at = shared.clock.monotonic();
     txn.commit()?;
-    let took = shared.clock.now().since(started_at);
-    count(shared, answers.len(), took.millis());
+    let took = shared.clock.monotonic().saturating_sub(started_at);
+    count(shared, answers.len(), changes.records, took);
     publish(shared, &committed, changes);
     Ok(committed)
 }
@@ -244,6 +325,10 @@ fn fill(
         shared,
         memory,
         tables: Tables::open(txn)?,
+        sessions: shared.sessions(),
+        staged: Staged::default(),
+        block: None,
+        records: 0,
         meta,
         now: shared.now(),
         rules: shared.rules.load_full(),
@@ -256,9 +341,15 @@ fn fill(
     if !batch.dirty {
         return Ok(None);
     }
+    batch.finish_block()?;
     batch.meta.committed_at = batch.now;
     batch.meta.write_head(&mut batch.tables.meta)?;
-    Ok(Some((batch.meta, batch.changes)))
+    let changes = Changes {
+        sessions: batch.staged,
+        records: batch.records,
+        ..batch.changes
+    };
+    Ok(Some((batch.meta, changes)))
 }
 
 /// A transaction that survives the loss of power at any instant: two phases, so that a torn
@@ -272,15 +363,19 @@ pub(crate) fn begin(db: &Database) -> Result<WriteTransaction, Fault> {
     Ok(txn)
 }
 
-fn count(shared: &Shared, requests: usize, millis: i64) {
+fn count(shared: &Shared, requests: usize, records: usize, took: Duration) {
     let counters = &shared.counters;
-    let requests = u64::try_from(requests).unwrap_or(u64::MAX);
     counters.commits.fetch_add(1, Ordering::Relaxed);
-    counters.requests.fetch_add(requests, Ordering::Relaxed);
+    counters
+        .requests
+        .fetch_add(requests as u64, Ordering::Relaxed);
     counters
         .last_commit_requests
-        .store(requests, Ordering::Relaxed);
-    counters.last_commit_millis.store(millis, Ordering::Relaxed);
+        .store(requests as u64, Ordering::Relaxed);
+    counters
+        .last_commit_records
+        .store(records as u64, Ordering::Relaxed);
+    counters.figures().commit(took);
 }
 
 /// Shows a durable commit to the readers, then to the observer.
@@ -298,15 +393,17 @@ fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
         shared.index.publish_subscription(subscription);
         changed.push(subscription.facts.id);
     }
-    for (before, after) in &changes.sessions {
-        if before == after {
-            continue;
-        }
-        shared
-            .index
-            .publish_session(before.as_ref(), after.as_ref());
-        let claims = [before, after].into_iter().flatten();
-        changed.extend(claims.filter_map(|claim| claim.claimant));
+    if !changes.sessions.is_empty() {
+        let tell = |key: &[u8], before: Option<&Live>, after: Option<&Live>| {
+            let claim = |live: &Live| SessionClaim::of(&live.session(session_key(key).ok()?));
+            let (before, after) = (before.and_then(claim), after.and_then(claim));
+            shared
+                .index
+                .publish_session(before.as_ref(), after.as_ref());
+            let claims = [before, after].into_iter().flatten();
+            changed.extend(claims.filter_map(|claim| claim.claimant));
+        };
+        shared.sessions_mut().apply(changes.sessions, tell);
     }
     shared.publish_meta(meta);
     if !changed.is_empty() {

@@ -27,6 +27,10 @@ impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
         "2026-11-21T12:00:00Z".parse().unwrap()
     }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 struct Nobody;

@@ -49,6 +49,10 @@ pub(super) async fn run(all: bool, client: &Client, output: &mut Output) -> Resu
 fn store(status: &StatusBody) -> Vec<Line> {
     let number = |key: &str| status.store.get(key).copied().unwrap_or_default();
     let rare = |name: &str, key: &str| (name.to_owned(), number(key).to_string(), number(key) > 0);
+    let millis = |key: &str| {
+        let micros = number(key);
+        format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100)
+    };
     let behind = number("clock_behind_millis");
     vec![
         always("subscriptions", status.subscriptions),
@@ -58,10 +62,35 @@ fn store(status: &StatusBody) -> Vec<Line> {
         always(
             "last commit",
             format!(
-                "{} ms for {} requests",
-                number("last_commit_millis"),
+                "{} for {} requests",
+                millis("last_commit_micros"),
                 number("last_commit_requests")
             ),
+        ),
+        (
+            "commits, median / 99 % / longest".to_owned(),
+            ["p50", "p99", "max"]
+                .map(|part| millis(&format!("commit_micros_{part}")))
+                .join(" / "),
+            false,
+        ),
+        (
+            "accounting not folded".to_owned(),
+            format!(
+                "{} records, {} sessions",
+                number("accounting_log_records"),
+                number("sessions_not_folded")
+            ),
+            false,
+        ),
+        (
+            "folds since start".to_owned(),
+            format!(
+                "{}, the last in {}",
+                number("folds"),
+                millis("last_fold_micros")
+            ),
+            false,
         ),
         (
             "commits since start".to_owned(),

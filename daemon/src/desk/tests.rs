@@ -32,6 +32,10 @@ impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
         now()
     }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 struct Nobody;

@@ -99,6 +99,10 @@ mod tests {
         fn now(&self) -> Timestamp {
             Timestamp::from_unix_millis(self.0.load(Ordering::Relaxed)).unwrap()
         }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
     struct Nobody;

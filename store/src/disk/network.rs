@@ -15,6 +15,7 @@ use super::{
     text, to_row,
 };
 use crate::record::{Checkout, CheckoutId, CheckoutState, Payment, Session, SessionKey};
+use crate::sessions::rules::{Closed, Live};
 
 /// An IPv6 prefix.
 #[derive(Decode, Encode)]
@@ -69,23 +70,32 @@ struct SessionRow<'a> {
     stopped_by_nas: bool,
 }
 
-/// The row of a session; its key is the table's. `stopped_by_nas`: its own Stop ended it.
-pub(crate) fn encode_session(session: &Session, stopped_by_nas: bool) -> Vec<u8> {
+/// The row of a live session; its key is the table's.
+pub(crate) fn encode_live(live: &Live) -> Vec<u8> {
+    encode_session(live, None)
+}
+
+/// The row of a closed session; its key is the table's.
+pub(crate) fn encode_closed(closed: &Closed) -> Vec<u8> {
+    encode_session(&closed.session, Some(closed))
+}
+
+fn encode_session(session: &Live, closed: Option<&Closed>) -> Vec<u8> {
     to_row(&SessionRow {
         subscription: session.subscription.map(|id| id.0.into()),
-        user_name: session.user_name.as_ref().map(|name| name.as_str()),
+        user_name: session.user_name(),
         framed_ipv4: session.framed_ipv4.map(Ipv4Addr::to_bits),
         framed_ipv6: session.framed_ipv6.map(prefix_row),
         delegated_ipv6: session.delegated_ipv6.map(prefix_row),
         mac: session.mac.map(|mac| ByteArray::from(mac.0)),
         started_at: session.started_at.unix_millis(),
         updated_at: session.updated_at.unix_millis(),
-        stopped_at: session.stopped_at.map(|at| at.unix_millis()),
-        terminate_cause: session.terminate_cause,
+        stopped_at: closed.map(|closed| closed.stopped_at.unix_millis()),
+        terminate_cause: closed.and_then(|closed| closed.terminate_cause),
         input_octets: session.input_octets,
         output_octets: session.output_octets,
         session_time: session.session_time,
-        stopped_by_nas,
+        stopped_by_nas: closed.is_some_and(|closed| closed.by_nas),
     })
 }
 

@@ -7,9 +7,8 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::subscriptions::due;
 use super::{Batch, Stop};
-use crate::disk::decode_session;
 use crate::fault::Fault;
-use crate::tables::{id_key, id_of, millis, session_key};
+use crate::tables::{id_of, millis, session_key};
 use crate::write::Fired;
 
 /// The most agenda rows that one call works off.
@@ -67,39 +66,32 @@ impl Batch<'_> {
 
     /// Closes sessions of which nothing was heard for too long; looks at a part of them each time.
     fn close_stale(&mut self) -> Result<usize, Fault> {
-        let after = self.memory.stale_after.take().unwrap_or_default();
-        let mut stale = Vec::new();
-        let (mut last, mut seen) = (None, 0);
-        let from = after.as_slice();
-        for row in self
-            .tables
-            .live_sessions
-            .range(from..)?
+        let after = self.memory.stale_after.take();
+        let stale_after = self.shared.limits.session_stale_after;
+        let page: Vec<_> = self
+            .sessions
+            .after(after.as_deref())
             .take(STALE_PER_CALL)
-        {
-            let (key, value) = row?;
-            let (session, _) = decode_session(session_key(key.value())?, value.value())?;
-            if self.now.since(session.updated_at) > self.shared.limits.session_stale_after {
-                stale.push(session.key);
+            .map(|(key, live)| (key, self.now.since(live.updated_at) > stale_after))
+            .collect();
+        let mut closed = 0;
+        for (key, is_stale) in &page {
+            // What this batch has heard of counts, too.
+            if *is_stale && !self.staged.has(key) {
+                closed += usize::from(self.cut(&session_key(key)?, NAS_ERROR)?);
             }
-            last = Some(key.value().to_vec());
-            seen += 1;
         }
-        // The next look begins right after the last key; at the end of the table, at its start.
-        self.memory.stale_after = last.filter(|_| seen == STALE_PER_CALL).map(|mut key| {
-            key.push(0);
-            key
-        });
-        for key in &stale {
-            self.close_live(key, NAS_ERROR)?;
+        // The next look begins after the last key; at the end, with the first.
+        if page.len() == STALE_PER_CALL {
+            self.memory.stale_after = page.into_iter().next_back().map(|(key, _)| key);
         }
-        Ok(stale.len())
+        Ok(closed)
     }
 
     /// Deletes closed sessions that are too old, or the oldest where there are too many.
     fn trim_closed(&mut self) -> Result<(), Fault> {
         let limits = &self.shared.limits;
-        let kept = self.tables.closed_by_time.len()?;
+        let kept = self.tables.closed.by_time.len()?;
         let over = kept.saturating_sub(limits.closed_sessions_max);
         let over = usize::try_from(over).unwrap_or(usize::MAX);
         let oldest = millis(self.now)
@@ -107,7 +99,8 @@ impl Batch<'_> {
         let mut gone = Vec::new();
         for (nth, row) in self
             .tables
-            .closed_by_time
+            .closed
+            .by_time
             .iter()?
             .take(TRIMMED_PER_CALL)
             .enumerate()
@@ -117,27 +110,14 @@ impl Batch<'_> {
             if nth >= over && stopped_at >= oldest {
                 break;
             }
-            gone.push((stopped_at, session.to_vec()));
+            // The log knows more of this one: it goes after the next fold.
+            if !self.sessions.is_changed(session) && !self.staged.has(session) {
+                gone.push((stopped_at, session.to_vec()));
+            }
         }
         for (stopped_at, key) in gone {
-            self.forget_closed(&key, stopped_at)?;
-        }
-        Ok(())
-    }
-
-    /// Deletes one closed session from all tables.
-    pub(super) fn forget_closed(&mut self, key: &[u8], stopped_at: u64) -> Result<(), Fault> {
-        self.dirty = true;
-        self.tables.closed_by_time.remove((stopped_at, key))?;
-        let Some(row) = self.tables.closed_sessions.remove((key, stopped_at))? else {
-            return Ok(());
-        };
-        let (session, _) = decode_session(session_key(key)?, row.value())?;
-        drop(row);
-        if let Some(id) = session.subscription {
-            self.tables
-                .closed_by_subscription
-                .remove((id_key(id), stopped_at, key))?;
+            self.dirty = true;
+            self.tables.closed.forget(&key, stopped_at)?;
         }
         Ok(())
     }

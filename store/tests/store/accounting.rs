@@ -295,6 +295,7 @@ fn closed_sessions_are_kept_within_their_bounds() {
             .account(vec![record(Stop, &name, "user1")])
             .unwrap();
     }
+    world.fold();
     wait(world.store.fire_due()).unwrap();
     let sessions = world.store.sessions(None, false, 9).unwrap();
     let names: Vec<_> = sessions.iter().map(|s| s.key.clone()).collect();

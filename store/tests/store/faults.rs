@@ -29,6 +29,8 @@ fn small(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Options {
         cache_bytes: 1 << 20,
         limits: Limits {
             sessions_max: 100,
+            // A fold takes several transactions, a minute after the first record that it folds.
+            fold_sessions_max: 1,
             ..Limits::default()
         },
         ..options(clock, recorder)
@@ -47,12 +49,13 @@ impl Run {
     }
 
     fn account(&self, status: AccountingStatus, seconds: u32) -> Result<(), WriteError> {
-        self.store.account(vec![AccountingRecord {
-            framed_ipv4: Some("10.64.0.7".parse().unwrap()),
+        let told = |n: u32| AccountingRecord {
+            framed_ipv4: Some((0x0A40_0000 + n).into()),
             session_time: seconds,
             input_octets: u64::from(seconds) * 10,
-            ..record(status, "s1", "user1")
-        }])
+            ..record(status, &format!("s{n}"), &format!("user{n}"))
+        };
+        self.store.account((1..=3).map(told).collect())
     }
 
     fn command(&self, command: Command, command_id: &str) -> Result<(), WriteError> {
@@ -165,6 +168,9 @@ fn reference(created: &Disk) -> (Vec<State>, u64) {
         run.step(step).unwrap();
         states.push(run.state());
     }
+    // The last fold is when the store closes.
+    assert!(run.store.status().folds > 0);
+    drop(run);
     (states, disk.operations())
 }
 

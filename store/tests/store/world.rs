@@ -1,8 +1,9 @@
 //! A store for tests, its clock, its observer and what is asked of it.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use garth_store::record::{AccountingRecord, AccountingStatus, Checkout, CheckoutId};
 use garth_store::record::{CheckoutState, SessionKey};
@@ -41,25 +42,58 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock {
+    millis: AtomicI64,
+    monotonic: AtomicI64,
+    /// Whether the monotonic clock runs with the wall clock.
+    runs: AtomicBool,
+}
 
 impl TestClock {
     pub(crate) fn new(text: &str) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(at(text).unix_millis())))
+        Arc::new(Self {
+            millis: AtomicI64::new(at(text).unix_millis()),
+            monotonic: AtomicI64::new(0),
+            runs: AtomicBool::new(true),
+        })
+    }
+
+    /// Lets the monotonic clock stand still from now on.
+    pub(crate) fn stop_monotonic(&self) {
+        self.runs.store(false, Ordering::SeqCst);
+    }
+
+    /// The monotonic clock runs with the wall clock while that runs forward.
+    fn run_monotonic(&self, millis: i64) {
+        if self.runs.load(Ordering::SeqCst) {
+            self.pass_monotonic(millis.max(0));
+        }
+    }
+
+    /// Moves the monotonic clock alone.
+    pub(crate) fn pass_monotonic(&self, millis: i64) {
+        self.monotonic.fetch_add(millis, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, text: &str) {
-        self.0.store(at(text).unix_millis(), Ordering::SeqCst);
+        let millis = at(text).unix_millis();
+        let before = self.millis.swap(millis, Ordering::SeqCst);
+        self.run_monotonic(millis - before);
     }
 
     pub(crate) fn advance(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.millis.fetch_add(millis, Ordering::SeqCst);
+        self.run_monotonic(millis);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst)).unwrap()
+        Timestamp::from_unix_millis(self.millis.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.monotonic.load(Ordering::SeqCst).unsigned_abs())
     }
 }
 
@@ -160,9 +194,24 @@ impl World {
         )
     }
 
+    /// Lets the accounting log be folded to its end.
+    pub(crate) fn fold(&self) {
+        fold(&self.store, &self.clock);
+    }
+
     /// What must hold at any time: the journal is whole and the index shows what the tables hold.
     pub(crate) fn check(&self) {
         check(&self.store);
+    }
+}
+
+/// Lets a minute pass and the accounting log be folded to its end: the writer does a part of it after
+/// each request while any is left.
+pub(crate) fn fold(store: &Store, clock: &TestClock) {
+    wait(store.fire_due()).unwrap();
+    clock.advance(60_000);
+    while store.status().accounting_log_records > 0 {
+        wait(store.fire_due()).unwrap();
     }
 }
 
