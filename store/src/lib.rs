@@ -22,6 +22,7 @@ mod fault;
 mod open;
 mod queue;
 mod read;
+mod scan;
 mod store;
 mod tables;
 mod writer;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use arc_swap::ArcSwap;
@@ -13,10 +14,11 @@ use garth_subscription::time::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use crate::chain::{self, NO_HASH};
-use crate::disk::{Damaged, decode_plan, decode_session, decode_subscription};
+use crate::disk::{Damaged, decode_indexed, decode_plan, decode_session};
 use crate::fault::{Fault, OpenError};
 use crate::index::{Index, SessionClaim};
 use crate::queue::Queue;
+use crate::scan::Scan;
 use crate::store::Options;
 use crate::tables::{
     JOURNAL, LIVE_SESSIONS, META, META_CURRENCY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION,
@@ -213,13 +215,29 @@ fn catalogue(txn: &ReadTransaction, currency: Currency) -> Result<Catalogue, Fau
     Ok(Catalogue::new(currency, plans).map_err(|error| Damaged::new("catalogue", error))?)
 }
 
-/// Fills the index from the tables.
+/// Fills the index from the tables, with all processors.
 pub(crate) fn fill(index: &Index, txn: &ReadTransaction) -> Result<(), Fault> {
-    for row in txn.open_table(SUBSCRIPTIONS)?.iter()? {
-        let (key, value) = row?;
-        let stored = decode_subscription(id_of(key.value()), value.value())?;
-        index.publish_subscription(&stored.subscription);
-    }
+    let scan = Scan::new(txn.open_table(SUBSCRIPTIONS)?)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (loaders, sessions) = std::thread::scope(|scope| {
+        let work = || {
+            let mut loader = index.loader();
+            scan.run(|key, row| Ok(loader.add(&decode_indexed(id_of(key), row)?)?))?;
+            Ok::<_, Fault>(loader)
+        };
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let sessions = fill_sessions(index, txn);
+        let loaders: Result<Vec<_>, Fault> = running
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect();
+        (loaders, sessions)
+    });
+    index.finish(loaders?);
+    sessions
+}
+
+fn fill_sessions(index: &Index, txn: &ReadTransaction) -> Result<(), Fault> {
     for row in txn.open_table(LIVE_SESSIONS)?.iter()? {
         let (key, value) = row?;
         let (session, _) = decode_session(session_key(key.value())?, value.value())?;
