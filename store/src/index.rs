@@ -21,6 +21,8 @@ mod plans;
 mod publish;
 mod slots;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;

@@ -9,8 +9,8 @@
 //! | 30, 31 | lengths of user name and password; 0 where there is none |
 //! | from 32 | user name, password, parts in their order |
 //!
-//! Numbers have their least octet first. A user name and a password of 44 octets together, and
-//! all parts, fit into one slot; the longest of all fit into four.
+//! Numbers have their least octet first. A user name and a password of 20 octets together fit into
+//! one slot with all parts there are; the longest of all fit into four.
 //!
 //! Not here: where records lie (`slots`), what they mean at an instant (`subscription`).
 
@@ -341,4 +341,87 @@ impl<'a> Entry<'a> {
 fn instant_of(millis: [u8; 8]) -> Timestamp {
     Timestamp::from_unix_millis(i64::from_le_bytes(millis))
         .expect("it was an instant when it was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::slots::SLOT_OCTETS;
+    use super::*;
+
+    fn instant() -> impl Strategy<Value = Timestamp> {
+        (0..4_000_000_000_000_i64).prop_map(|at| Timestamp::from_unix_millis(at).unwrap())
+    }
+
+    fn standing() -> impl Strategy<Value = StandingFacts> {
+        let span = (0..1_000_000_i64).prop_map(|span| Span::from_millis(span).unwrap());
+        let ended = prop_oneof![Just(Ending::Cancelled), Just(Ending::Terminated)];
+        (
+            prop::option::of(instant()),
+            prop::option::of(ended),
+            instant(),
+            prop::option::of(instant()),
+            prop::option::of((prop::option::of(instant()), span)),
+            prop::option::of(prop::option::of(instant())),
+            any::<bool>(),
+        )
+            .prop_map(
+                |(start_at, ended, paid_through, grace_until, pause, suspended, disabled)| {
+                    StandingFacts {
+                        start_at,
+                        ended,
+                        paid_through,
+                        grace_until,
+                        pause,
+                        suspended,
+                        disabled,
+                    }
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_gives_back_what_was_put_into_it(
+            id: u128,
+            standing in standing(),
+            plan: u32,
+            user_name in prop::option::of("[a-zä]{1,126}"),
+            password in prop::option::of("[ -~]{1,128}"),
+            mac in prop::option::of(any::<[u8; 6]>()),
+            framed_ipv4 in prop::option::of(any::<u32>()),
+            delegated_ipv6 in prop::option::of(any::<u64>()),
+        ) {
+            let prefix = |bits: u64| Ipv6Prefix::new(Ipv6Addr::from_bits(u128::from(bits) << 64), 64);
+            let indexed = Indexed {
+                id: SubscriptionId(Uuid::from_u128(id)),
+                standing,
+                plan: "",
+                user_name: user_name.as_deref(),
+                password: password.as_deref(),
+                mac: mac.map(MacAddress),
+                framed_ipv4: framed_ipv4.map(Ipv4Addr::from_bits),
+                delegated_ipv6: delegated_ipv6.map(|bits| prefix(bits).unwrap()),
+            };
+            let plans = Plans::new();
+            let record = Record::of(&indexed, plan);
+            let entry = record.entry(&plans);
+            prop_assert_eq!(entry.id(), indexed.id);
+            prop_assert_eq!(entry.standing(), indexed.standing);
+            prop_assert_eq!(entry.plan_number(), plan);
+            prop_assert_eq!(entry.user_name(), indexed.user_name);
+            prop_assert_eq!(entry.password(), indexed.password.map(str::as_bytes));
+            prop_assert_eq!(entry.mac(), indexed.mac);
+            prop_assert_eq!(entry.framed_ipv4(), indexed.framed_ipv4);
+            prop_assert_eq!(entry.delegated_ipv6(), indexed.delegated_ipv6);
+            let texts = indexed.user_name.map_or(0, str::len) + indexed.password.map_or(0, str::len);
+            prop_assert!(record.len <= USER_NAME + texts + PARTS_LEN_MAX);
+        }
+    }
+
+    #[test]
+    fn a_usual_subscriber_with_all_that_there_may_be_fits_into_one_slot() {
+        const { assert!(USER_NAME + 20 + PARTS_LEN_MAX <= SLOT_OCTETS) };
+    }
 }

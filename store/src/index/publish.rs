@@ -19,7 +19,7 @@ use crate::record::Subscription;
 /// What the writer alone knows.
 #[derive(Default)]
 pub(super) struct Writer {
-    spare: Spare,
+    pub(super) spare: Spare,
 }
 
 impl Writer {
@@ -43,10 +43,13 @@ impl Index {
 
     /// Takes a subscription as it is now.
     pub(crate) fn publish_subscription(&self, subscription: &Subscription) {
-        // Never waited for: there is one writer. Readers do not take it.
+        self.publish(&Indexed::of(subscription));
+    }
+
+    pub(super) fn publish(&self, indexed: &Indexed<'_>) {
+        // Never waited for: there is one writer. Readers of entries do not take it.
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let indexed = Indexed::of(subscription);
-        let new = Record::of(&indexed, self.plans.number_of(indexed.plan));
+        let new = Record::of(indexed, self.plans.number_of(indexed.plan));
         let mut old = Record::empty();
         let old_named = self.find_id(indexed.id, &mut old);
         if old_named.is_some() && old.octets == new.octets {

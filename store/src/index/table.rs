@@ -251,3 +251,102 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(table: &Table, hash: u32) -> Vec<u32> {
+        let places = table.places();
+        let mut slots: Vec<_> = places.find(hash).map(|place| place.named.slot()).collect();
+        slots.sort_unstable();
+        slots
+    }
+
+    /// Few hashes, at both ends, so that searches are long and go on at the beginning.
+    fn hash() -> impl Strategy<Value = u32> {
+        prop_oneof![0..20_u32, (u32::MAX - 20)..=u32::MAX, any::<u32>()]
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_finds_what_was_inserted_and_not_removed(
+            actions in prop::collection::vec((hash(), 0..5_u8, any::<prop::sample::Index>()), 1..600),
+        ) {
+            let table = Table::new();
+            let mut model: HashMap<u32, Vec<u32>> = HashMap::new();
+            let mut live: Vec<Named> = Vec::new();
+            for (slot, (hash, action, which)) in (1..).zip(actions) {
+                if action < 3 || live.is_empty() {
+                    table.insert(Named::new(hash, slot));
+                    live.push(Named::new(hash, slot));
+                    model.entry(hash).or_default().push(slot);
+                } else {
+                    let named = live.swap_remove(which.index(live.len()));
+                    let slots = model.get_mut(&named.hash()).unwrap();
+                    slots.retain(|slot| *slot != named.slot());
+                    if action == 3 {
+                        table.remove(named);
+                        prop_assert!(!table.replace(named, slot));
+                    } else {
+                        prop_assert!(table.replace(named, slot));
+                        slots.push(slot);
+                        live.push(Named::new(named.hash(), slot));
+                    }
+                }
+                prop_assert_eq!(table.len(), live.len());
+            }
+            for (hash, mut slots) in model {
+                slots.sort_unstable();
+                prop_assert_eq!(found(&table, hash), slots);
+            }
+            prop_assert_eq!(table.places().iter().count(), live.len());
+            let names_nothing = |place: &&AtomicU64| place.load(Ordering::Relaxed) == DELETED;
+            let deleted = table.places().0.iter().filter(names_nothing).count();
+            prop_assert_eq!(table.deleted.load(Ordering::Relaxed), deleted);
+        }
+    }
+
+    #[test]
+    fn keys_that_come_and_go_do_not_let_a_table_grow() {
+        let table = Table::new();
+        let named = |number: u32| Named::new(number.wrapping_mul(2_654_435_761), number);
+        for number in 1..=100_000 {
+            table.insert(named(number));
+            if number > 40 {
+                table.remove(named(number - 40));
+            }
+        }
+        assert_eq!(table.len(), 40);
+        assert!(table.bytes() <= 2 * LEN_MIN * 8, "{}", table.bytes());
+    }
+
+    #[test]
+    fn a_table_filled_by_several_at_once_has_all_and_stays_so_while_it_grows() {
+        const EACH: u32 = 20_000;
+        let table = Table::new();
+        table.reserve(4 * EACH as usize);
+        let hash_of = |slot: u32| slot.wrapping_mul(0x9e37_79b9);
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let table = &table;
+                scope.spawn(move || {
+                    let slots = part * EACH + 1..=(part + 1) * EACH;
+                    let mut all: Vec<_> =
+                        slots.map(|slot| Named::new(hash_of(slot), slot)).collect();
+                    table.fill(&mut all);
+                });
+            }
+        });
+        let before = table.bytes();
+        for slot in 4 * EACH + 1..=8 * EACH {
+            table.insert(Named::new(hash_of(slot), slot));
+        }
+        assert!(table.bytes() > before);
+        assert!((1..=8 * EACH).all(|slot| found(&table, hash_of(slot)).contains(&slot)));
+    }
+}
