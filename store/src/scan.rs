@@ -182,3 +182,117 @@ impl Drop for Reading<'_> {
         self.scan.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableDatabase, TableDefinition};
+
+    use super::*;
+    use crate::disk::Damaged;
+
+    const TABLE: TableDefinition<'static, u128, &'static [u8]> = TableDefinition::new("rows");
+
+    fn scan(keys: &[u128]) -> Scan {
+        let backend = redb::backends::InMemoryBackend::new();
+        let db = Database::builder().create_with_backend(backend).unwrap();
+        let txn = db.begin_write().unwrap();
+        {
+            let mut table = txn.open_table(TABLE).unwrap();
+            for key in keys {
+                table.insert(key, key.to_be_bytes().as_slice()).unwrap();
+            }
+        }
+        txn.commit().unwrap();
+        Scan::new(db.begin_read().unwrap().open_table(TABLE).unwrap()).unwrap()
+    }
+
+    /// What each of so many threads has read.
+    fn read(scan: &Scan, threads: usize) -> Vec<Vec<u128>> {
+        std::thread::scope(|scope| {
+            let work = || {
+                let mut keys = Vec::new();
+                let each = |key: u128, row: &[u8]| {
+                    assert_eq!(row, key.to_be_bytes());
+                    keys.push(key);
+                    std::thread::yield_now();
+                    Ok(())
+                };
+                scan.run(each).unwrap();
+                keys
+            };
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn every_row_is_read_once_wherever_the_keys_are() {
+        let even: Vec<u128> = (0..20_000).map(|n| n * 7).collect();
+        let bursts: Vec<u128> = (0..20_000_u128)
+            .map(|n| {
+                if n < 19_000 {
+                    n
+                } else {
+                    u128::MAX - (20_000 - n) * n
+                }
+            })
+            .collect();
+        let ends = vec![0, u128::MAX];
+        for keys in [Vec::new(), vec![5], ends, even, bursts] {
+            for threads in [1, 2, 5] {
+                let mut all = read(&scan(&keys), threads).concat();
+                all.sort_unstable();
+                let mut keys = keys.clone();
+                keys.sort_unstable();
+                assert!(
+                    all == keys,
+                    "{} of {}, {threads} threads",
+                    all.len(),
+                    keys.len()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_given_rows_and_a_burst_of_keys_is_halved_too() {
+        let keys: Vec<u128> = (0..50_000_u128).chain([u128::MAX]).collect();
+        let scan = scan(&keys);
+        scan.work().waiting = 1_000;
+        let mut own = 0;
+        let range = scan.take().unwrap();
+        let each = |_: u128, _: &[u8]| {
+            own += 1;
+            Ok(())
+        };
+        scan.read(range, &mut { each }).unwrap();
+        let given = scan.work().ranges.clone();
+        let rows_of = |keys: &Keys| scan.table.range(keys.clone()).unwrap().count();
+        let rows: Vec<_> = given.iter().map(rows_of).collect();
+        assert_eq!(own + rows.iter().sum::<usize>(), keys.len());
+        assert!(rows.iter().all(|rows| *rows > 0), "{rows:?}");
+        assert!(rows.iter().any(|rows| *rows > 10_000), "{rows:?}");
+    }
+
+    #[test]
+    fn an_error_ends_the_reading_of_all() {
+        let keys: Vec<u128> = (0..100_000).collect();
+        let scan = scan(&keys);
+        let outcomes = std::thread::scope(|scope| {
+            let work = || {
+                scan.run(|key, _| match key {
+                    700 => Err(Damaged::new("row", "it is the one").into()),
+                    _ => Ok(()),
+                })
+            };
+            let running: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+            running
+                .into_iter()
+                .map(|one| one.join().unwrap())
+                .collect::<Vec<_>>()
+        });
+        let errors: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["a stored row is damaged: it is the one"]);
+    }
+}
