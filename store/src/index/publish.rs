@@ -4,6 +4,7 @@
 //! by several [`Loader`]s at once; it can be read when [`Index::finish`] has returned.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use garth_subscription::plan::Catalogue;
@@ -13,7 +14,7 @@ use super::plans::PlanRates;
 use super::slots::Spare;
 use super::table::{Named, Table};
 use super::{Index, SessionClaim};
-use crate::disk::Damaged;
+use crate::disk::{Damaged, plan_id};
 use crate::record::Subscription;
 
 /// What the writer alone knows.
@@ -135,14 +136,23 @@ fn rename(
     }
 }
 
+/// How many keys are named at once: their places are fetched from memory together.
+const NAMED_AT_ONCE: usize = 256;
+
+/// How many keys of each kind there are.
+#[derive(Clone, Copy, Default)]
+struct Keys {
+    ids: usize,
+    user_names: usize,
+    macs: usize,
+}
+
 /// Fills an index that nobody reads, together with others.
 pub(crate) struct Loader<'a> {
     index: &'a Index,
     spare: Spare,
     plans: HashMap<Box<str>, u32>,
-    by_id: Vec<Named>,
-    by_user_name: Vec<Named>,
-    by_mac: Vec<Named>,
+    keys: Keys,
 }
 
 impl Loader<'_> {
@@ -154,18 +164,12 @@ impl Loader<'_> {
         let plan = self.plan(indexed.plan)?;
         let record = Record::of(indexed, plan);
         let index = self.index;
-        let slot = index
+        index
             .slots
             .write(&mut self.spare, &record.octets, record.len);
-        let named = |hash| Named::new(hash, slot);
-        self.by_id.push(named(index.hash_of_id(indexed.id)));
-        if let Some(name) = indexed.user_name {
-            self.by_user_name
-                .push(named(index.hash_of_name(name.as_bytes())));
-        }
-        if let Some(mac) = indexed.mac {
-            self.by_mac.push(named(index.hash_of_mac(mac)));
-        }
+        self.keys.ids += 1;
+        self.keys.user_names += usize::from(indexed.user_name.is_some());
+        self.keys.macs += usize::from(indexed.mac.is_some());
         index.publish_addresses(None, &record.entry(&index.plans));
         Ok(())
     }
@@ -174,7 +178,7 @@ impl Loader<'_> {
         if let Some(number) = self.plans.get(plan) {
             return Ok(*number);
         }
-        crate::disk::plan_id(plan)?;
+        plan_id(plan)?;
         let number = self.index.plans.number_of(plan);
         self.plans.insert(plan.into(), number);
         Ok(number)
@@ -188,31 +192,61 @@ impl Index {
             index: self,
             spare: Spare::default(),
             plans: HashMap::new(),
-            by_id: Vec::new(),
-            by_user_name: Vec::new(),
-            by_mac: Vec::new(),
+            keys: Keys::default(),
         }
     }
 
-    /// Makes all that the loaders have taken be found, each loader's part by a thread of its own.
-    pub(crate) fn finish(&self, mut loaders: Vec<Loader<'_>>) {
+    /// Makes all that the loaders have taken be found, by as many threads as there were loaders.
+    ///
+    /// The keys are read from the records again, in the order of the slots: so the tables are made
+    /// for as many as there are, and no list of them is left behind in the allocator.
+    pub(crate) fn finish(&self, loaders: Vec<Loader<'_>>) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = |part: fn(&Loader<'_>) -> usize| loaders.iter().map(part).sum();
-        self.by_id.reserve(sum(|loader| loader.by_id.len()));
-        self.by_user_name
-            .reserve(sum(|loader| loader.by_user_name.len()));
-        self.by_mac.reserve(sum(|loader| loader.by_mac.len()));
+        let sum = |part: fn(&Keys) -> usize| loaders.iter().map(|one| part(&one.keys)).sum();
+        self.by_id.reserve(sum(|keys| keys.ids));
+        self.by_user_name.reserve(sum(|keys| keys.user_names));
+        self.by_mac.reserve(sum(|keys| keys.macs));
+        let threads = u32::try_from(loaders.len().max(1)).expect("there are few threads");
+        let end = self.slots.end();
+        let share = end.div_ceil(threads);
         std::thread::scope(|scope| {
-            for loader in &mut loaders {
-                scope.spawn(|| {
-                    self.by_id.fill(&mut loader.by_id);
-                    self.by_user_name.fill(&mut loader.by_user_name);
-                    self.by_mac.fill(&mut loader.by_mac);
-                });
+            for thread in 0..threads {
+                let from = share.saturating_mul(thread);
+                scope.spawn(move || self.name_slots(from..from.saturating_add(share).min(end)));
             }
         });
         for loader in loaders {
             writer.spare.absorb(loader.spare);
+        }
+    }
+
+    /// Makes the records that begin in these slots be found.
+    fn name_slots(&self, slots: Range<u32>) {
+        let mut record = Record::empty();
+        let mut named = [const { Vec::new() }; 3];
+        let tables = [&self.by_id, &self.by_user_name, &self.by_mac];
+        for slot in slots {
+            if !self.slots.begins_record(slot)
+                || self.slots.read(slot, &mut record.octets).is_none()
+            {
+                continue;
+            }
+            let entry = record.entry(&self.plans);
+            let hashes = [
+                Some(self.hash_of_id(entry.id())),
+                entry.user_name_octets().map(|name| self.hash_of_name(name)),
+                entry.mac().map(|mac| self.hash_of_mac(mac)),
+            ];
+            for ((named, hash), table) in named.iter_mut().zip(hashes).zip(tables) {
+                named.extend(hash.map(|hash| Named::new(hash, slot)));
+                if named.len() == NAMED_AT_ONCE {
+                    table.fill(named);
+                    named.clear();
+                }
+            }
+        }
+        for (named, table) in named.iter().zip(tables) {
+            table.fill(named);
         }
     }
 }

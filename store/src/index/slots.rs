@@ -160,6 +160,17 @@ impl Slots {
         (first.0[0].load(Ordering::Relaxed) == stamp.0).then_some(stamp)
     }
 
+    /// Whether a record was written that begins there.
+    pub(super) fn begins_record(&self, slot: u32) -> bool {
+        let stamp = Stamp(self.touch(slot));
+        stamp.sequence() != 0 && stamp.is_readable()
+    }
+
+    /// The number after all slots that were ever taken.
+    pub(super) fn end(&self) -> u32 {
+        self.unused.load(Ordering::Relaxed)
+    }
+
     /// Whether the slot is still as it was read with that stamp.
     pub(super) fn is_still(&self, slot: u32, stamp: Stamp) -> bool {
         self.slots

@@ -204,12 +204,12 @@ impl Table {
     }
 
     /// Names slots for keys that it has not, while others do the same. It has room for them.
-    ///
-    /// Sorted, so that the places are met in their order and not one from here, one from there.
-    pub(super) fn fill(&self, all: &mut [Named]) {
-        all.sort_unstable();
+    pub(super) fn fill(&self, all: &[Named]) {
         let places = self.places.load();
-        for named in all.iter() {
+        // First all places are fetched from memory, side by side, and then one after the other used.
+        let touched = all.iter().filter_map(|named| places.touch(named.hash()));
+        std::hint::black_box(touched.count());
+        for named in all {
             places.insert(*named);
         }
         self.live.fetch_add(all.len(), Ordering::Relaxed);
@@ -336,9 +336,8 @@ mod tests {
                 let table = &table;
                 scope.spawn(move || {
                     let slots = part * EACH + 1..=(part + 1) * EACH;
-                    let mut all: Vec<_> =
-                        slots.map(|slot| Named::new(hash_of(slot), slot)).collect();
-                    table.fill(&mut all);
+                    let all: Vec<_> = slots.map(|slot| Named::new(hash_of(slot), slot)).collect();
+                    table.fill(&all);
                 });
             }
         });
