@@ -23,7 +23,7 @@ use garth_subscription::time::Timestamp;
 use uuid::Uuid;
 
 /// What `garthd` keeps unless it is told otherwise.
-const CACHE_MIB: usize = 256;
+const CACHE_MIB: usize = 48;
 /// How many payments are taken one after the other.
 const PAYMENTS: u32 = 200;
 /// How many names are looked up in one go.

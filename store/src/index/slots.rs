@@ -196,14 +196,19 @@ impl Slots {
             stamp.store(marked.0, Ordering::Release);
         }
         fence(Ordering::Release);
-        let parts = octets.chunks_exact(SLOT_OCTETS);
-        for ((number, next), part) in numbers.iter().zip(&numbers[1..]).zip(parts).take(needed) {
-            let slot = self.slots.get_or_grow(*number);
+        // The first one last: with its stamp the whole record is there.
+        for (at, part) in octets
+            .chunks_exact(SLOT_OCTETS)
+            .enumerate()
+            .take(needed)
+            .rev()
+        {
+            let slot = self.slots.get_or_grow(numbers[at]);
             for (word, octets) in slot.0[1..].iter().zip(part.as_chunks().0) {
                 word.store(u64::from_le_bytes(*octets), Ordering::Relaxed);
             }
             let stamp = Stamp(slot.0[0].load(Ordering::Relaxed));
-            let stamp = stamp.following(*number == numbers[0], *next);
+            let stamp = stamp.following(at == 0, numbers[at + 1]);
             slot.0[0].store(stamp.0, Ordering::Release);
         }
         numbers[0]
@@ -351,7 +356,8 @@ mod tests {
                         let number = u64::from_le_bytes(*octets.first_chunk().unwrap());
                         let len = 1 + usize::try_from(number % 4).unwrap();
                         assert!(octets == record(number, len), "{number} is torn");
-                        assert!(number >= last, "{number} after {last}");
+                        // The next one is whole a moment before it is named.
+                        assert!(number + 1 >= last, "{number} after {last}");
                         last = number;
                     }
                 });

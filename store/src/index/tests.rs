@@ -212,8 +212,11 @@ fn what_is_there_is_found_whole_by_every_name_while_everything_changes() {
                     let mac = subscriber(number, 0).indexed().mac.unwrap();
                     let at_mac = index.by_mac(mac, check).unwrap();
                     let last = &mut last[usize::try_from(number).unwrap()];
-                    assert!(seen >= *last, "{seen} after {last}");
-                    *last = seen.max(named).max(at_mac).min(seen);
+                    // Each table has the new version a moment before or after the others, and a
+                    // reader that is late may be given it a moment before they have.
+                    let oldest = seen.min(named).min(at_mac);
+                    assert!(oldest + 1 >= *last, "{oldest} after {last}");
+                    *last = seen.max(named).max(at_mac);
                 }
             });
         }
