@@ -3,6 +3,7 @@
 //! Everything a subscriber asks for becomes a command with the role `Customer`; the
 //! rules decide, not this file.
 
+use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use garth_subscription::command::{Command, Tender};
 use garth_subscription::facts::{Phase, SubscriptionId, SuspendCause};
 use garth_subscription::policy::Rules;
 use garth_subscription::quote::{self, Quote};
-use garth_subscription::subscriber::Language;
+use garth_subscription::subscriber::{Language, Password};
 use garth_subscription::text::{CommandId, Label};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Actor, Facts, Order, Role, Standing, Timestamp, standing};
@@ -228,7 +229,7 @@ impl FrontDesk {
         let entry = self
             .store
             .index()
-            .by_id(id, |entry| standing(&entry.standing, self.store.now()));
+            .by_id(id, |entry| standing(&entry.standing(), self.store.now()));
         let command = match entry {
             Some(Standing::Expired | Standing::Paused | Standing::Suspended) => {
                 Command::Reactivate {
@@ -353,7 +354,7 @@ impl Directory for FrontDesk {
         let now = self.store.now();
         self.store
             .index()
-            .by_id(id, |entry| standing(&entry.standing, now).access())
+            .by_id(id, |entry| standing(&entry.standing(), now).access())
             .unwrap_or(Access::Reject)
     }
 
@@ -367,15 +368,17 @@ impl Directory for FrontDesk {
                 .store
                 .index()
                 .by_user_name(user_name.as_bytes(), |entry| {
-                    (entry.id, entry.password.clone())
+                    let kept = entry.password()?;
+                    Some((entry.id(), bool::from(kept.ct_eq(password.as_bytes()))))
                 });
-            // A wrong name costs the same comparison as a wrong password.
-            let (id, kept) = match known {
-                Some((id, Some(kept))) => (Some(id), kept.expose().to_owned()),
-                Some((_, None)) | None => (None, "\u{0}".repeat(password.len().max(1))),
+            let Some((id, same)) = known.flatten() else {
+                // A wrong name costs the same comparison as a wrong password.
+                let nobody = [0; Password::MAX_LEN];
+                let kept = &nobody[..password.len().min(nobody.len())];
+                black_box(bool::from(kept.ct_eq(password.as_bytes())));
+                return None;
             };
-            let same: bool = kept.as_bytes().ct_eq(password.as_bytes()).into();
-            id.filter(|_| same)
+            same.then_some(id)
         })
     }
 }

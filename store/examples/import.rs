@@ -1,8 +1,10 @@
 //! Measures an import: `cargo run --release -p garth-store --example import -- FOLDER COUNT`.
 //!
-//! Adds COUNT subscriptions with user name, password and MAC address to a new store in FOLDER,
-//! opens it again, and takes payments one after the other.
+//! Adds COUNT subscriptions with user name, password and MAC address to the store in FOLDER, unless
+//! it has them, opens it again, looks names up, and takes payments one after the other. Says how
+//! long each took and how much memory the process then has.
 
+use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,8 +22,12 @@ use garth_subscription::subscriber::{MacAddress, Subscriber};
 use garth_subscription::time::Timestamp;
 use uuid::Uuid;
 
+/// What `garthd` keeps unless it is told otherwise.
+const CACHE_MIB: usize = 48;
 /// How many payments are taken one after the other.
 const PAYMENTS: u32 = 200;
+/// How many names are looked up in one go.
+const LOOKUP_BATCH: u32 = 64;
 /// 21 November 2026, in milliseconds.
 const START: i64 = 1_795_262_400_000;
 
@@ -58,30 +64,20 @@ fn main() {
         .build()
         .expect("a runtime without drivers starts");
     let store = open(&path);
-    runtime.block_on(async {
-        store
-            .apply_plans(vec![plan()], operator())
-            .await
-            .expect("one plan is a catalogue");
-        let begun = instant_now();
-        let mut next = 0;
-        while next < count {
-            let until = count.min(next + u32::try_from(IMPORT_BATCH_MAX).unwrap_or(u32::MAX));
-            let batch = (next..until).map(new).collect();
-            let answers = store.import(batch, operator()).await.expect("a disk");
-            assert!(answers.iter().all(Result::is_ok), "{:?}", answers.first());
-            next = until;
-        }
-        say(&format!("{count} imported in {:?}", begun.elapsed()));
-    });
+    if store.index().is_empty() {
+        runtime.block_on(import(&store, count));
+    }
     drop(store);
     let begun = instant_now();
     let store = open(&path);
+    let memory = store.index().memory();
     say(&format!(
-        "{} in the index after {:?}",
+        "{} in the index after {:?}; {}; {memory:?}",
         store.index().len(),
-        begun.elapsed()
+        begun.elapsed(),
+        resident()
     ));
+    look_up(&store, count);
     let begun = instant_now();
     runtime.block_on(async {
         for number in 0..PAYMENTS.min(count) {
@@ -89,6 +85,79 @@ fn main() {
         }
     });
     say(&format!("a payment in {:?}", begun.elapsed() / PAYMENTS));
+}
+
+async fn import(store: &Store, count: u32) {
+    store
+        .apply_plans(vec![plan()], operator())
+        .await
+        .expect("one plan is a catalogue");
+    let begun = instant_now();
+    let mut next = 0;
+    while next < count {
+        let until = count.min(next + u32::try_from(IMPORT_BATCH_MAX).unwrap_or(u32::MAX));
+        let batch = (next..until).map(new).collect();
+        let answers = store.import(batch, operator()).await.expect("a disk");
+        assert!(answers.iter().all(Result::is_ok), "{:?}", answers.first());
+        next = until;
+    }
+    say(&format!(
+        "{count} imported in {:?}; {}",
+        begun.elapsed(),
+        resident()
+    ));
+}
+
+/// Looks up names in no order, each alone, then prefetched in batches, then names that nobody has.
+fn look_up(store: &Store, count: u32) {
+    let index = store.index();
+    let lookups = 2_000_000_u32;
+    let name_of = |number: u32| user_name(scattered(number) % count.max(1));
+    let timed = |what: &str, look: &dyn Fn(&[String])| {
+        let mut took = Duration::ZERO;
+        for batch in 0..lookups / LOOKUP_BATCH {
+            let numbers = batch * LOOKUP_BATCH..(batch + 1) * LOOKUP_BATCH;
+            let names: Vec<_> = numbers.map(name_of).collect();
+            let begun = instant_now();
+            look(&names);
+            took += begun.elapsed();
+        }
+        say(&format!("{what}: {:?}", took / lookups));
+    };
+    let each = |names: &[String]| {
+        for name in names {
+            let found = index.by_user_name(name.as_bytes(), |entry| entry.down_kbps());
+            assert_eq!(found, Some(100_000), "{name}");
+        }
+    };
+    timed("a name that is there", &each);
+    timed("the same, prefetched", &|names| {
+        index.prefetch(names.iter().map(String::as_bytes));
+        each(names);
+    });
+    timed("a name that is not there", &|names| {
+        for name in names {
+            assert!(black_box(index.by_user_name(&name.as_bytes()[1..], |_| ())).is_none());
+        }
+    });
+}
+
+/// The octets of physical memory that this process has, as the kernel says it.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines = status
+        .lines()
+        .filter(|line| ["VmRSS", "VmHWM"].iter().any(|name| line.starts_with(name)));
+    lines.collect::<Vec<_>>().join(", ").replace('\t', " ")
+}
+
+const fn scattered(number: u32) -> u32 {
+    number.wrapping_mul(2_654_435_761)
+}
+
+fn user_name(number: u32) -> String {
+    // Scattered, as names that people choose are.
+    format!("user{:010}", scattered(number))
 }
 
 fn say(line: &str) {
@@ -110,10 +179,18 @@ fn open(path: &Path) -> Store {
         currency: Currency::EUR,
         clock: Arc::new(StandingClock),
         observer: Arc::new(Nobody),
-        cache_bytes: 256 << 20,
+        cache_bytes: cache_mib() << 20,
         limits: Limits::default(),
     };
     Store::open(path, options).expect("a folder that can be written to")
+}
+
+/// How much of the file redb keeps, in MiB: the third argument, or as much as `garthd` does.
+fn cache_mib() -> usize {
+    let argument = std::env::args().nth(3);
+    argument
+        .and_then(|mib| mib.parse().ok())
+        .unwrap_or(CACHE_MIB)
 }
 
 fn operator() -> Actor {
@@ -151,10 +228,7 @@ fn new(number: u32) -> NewSubscription {
     let [_, b, c, d] = number.to_be_bytes();
     NewSubscription {
         subscriber: Subscriber {
-            // Scattered, as names that people choose are.
-            user_name: format!("user{:010}", number.wrapping_mul(2_654_435_761))
-                .parse()
-                .ok(),
+            user_name: user_name(number).parse().ok(),
             password: format!("pw{number}").parse().ok(),
             mac: Some(MacAddress([2, 0, 0, b, c, d])),
             ..Subscriber::default()

@@ -32,8 +32,8 @@ pub(crate) use network::{
 };
 pub(crate) use plan::{decode_plan, encode_plan};
 pub(crate) use subscription::{
-    AnswerRecord, StoredSubscription, decode_answer, decode_subscription, encode_answer,
-    encode_subscription,
+    AnswerRecord, StoredSubscription, decode_answer, decode_indexed, decode_subscription,
+    encode_answer, encode_subscription,
 };
 
 /// The version that every row is written in.
@@ -148,7 +148,8 @@ fn optional_text<T: FromStr<Err: Display>>(
     value.map(|value| text(what, value)).transpose()
 }
 
-fn plan_id(id: &str) -> Result<PlanId, Damaged> {
+/// The plan id of that text.
+pub(crate) fn plan_id(id: &str) -> Result<PlanId, Damaged> {
     text("plan id", id)
 }
 

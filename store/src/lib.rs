@@ -24,6 +24,7 @@ mod open;
 mod queue;
 mod read;
 mod replay;
+mod scan;
 mod sessions;
 mod store;
 mod tables;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::RwLock;
 
@@ -14,12 +15,13 @@ use garth_subscription::time::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use crate::chain::{self, NO_HASH};
-use crate::disk::{Damaged, decode_plan, decode_subscription};
+use crate::disk::{Damaged, decode_indexed, decode_plan};
 use crate::fault::{Fault, OpenError};
 use crate::index::{Index, SessionClaim};
 use crate::migrate;
 use crate::queue::Queue;
 use crate::replay::{self, Extent};
+use crate::scan::Scan;
 use crate::sessions::Sessions;
 use crate::store::Options;
 use crate::tables::{
@@ -224,13 +226,23 @@ fn catalogue(txn: &ReadTransaction, currency: Currency) -> Result<Catalogue, Fau
     Ok(Catalogue::new(currency, plans).map_err(|error| Damaged::new("catalogue", error))?)
 }
 
-/// Fills the index with the subscriptions of the tables.
+/// Fills the index with the subscriptions of the tables, with all processors.
 pub(crate) fn fill(index: &Index, txn: &ReadTransaction) -> Result<(), Fault> {
-    for row in txn.open_table(SUBSCRIPTIONS)?.iter()? {
-        let (key, value) = row?;
-        let stored = decode_subscription(id_of(key.value()), value.value())?;
-        index.publish_subscription(&stored.subscription);
-    }
+    let scan = Scan::new(txn.open_table(SUBSCRIPTIONS)?)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let loaders = std::thread::scope(|scope| {
+        let work = || {
+            let mut loader = index.loader();
+            scan.run(|key, row| Ok(loader.add(&decode_indexed(id_of(key), row)?)?))?;
+            Ok::<_, Fault>(loader)
+        };
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect::<Result<Vec<_>, Fault>>()
+    });
+    index.finish(loaders?);
     Ok(())
 }
 

@@ -71,6 +71,20 @@ impl UserName {
     /// The longest value of a RADIUS attribute, in octets.
     pub const MAX_LEN: usize = 253;
 
+    /// Whether the text could be one, without making it.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if it could not.
+    pub fn check(text: &str) -> Result<(), CredentialError> {
+        if text.is_empty() || text.len() > Self::MAX_LEN {
+            return Err(CredentialError::Length { max: Self::MAX_LEN });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(CredentialError::Control);
+        }
+        Ok(())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -82,12 +96,7 @@ impl FromStr for UserName {
     type Err = CredentialError;
 
     fn from_str(text: &str) -> Result<Self, CredentialError> {
-        if text.is_empty() || text.len() > Self::MAX_LEN {
-            return Err(CredentialError::Length { max: Self::MAX_LEN });
-        }
-        if text.chars().any(char::is_control) {
-            return Err(CredentialError::Control);
-        }
+        Self::check(text)?;
         Ok(Self(text.into()))
     }
 }
@@ -106,6 +115,17 @@ impl Password {
     /// The longest User-Password (RFC 2865 section 5.2), in octets.
     pub const MAX_LEN: usize = 128;
 
+    /// Whether the text could be one, without making it.
+    ///
+    /// # Errors
+    /// [`CredentialError::Length`] if it could not.
+    pub const fn check(text: &str) -> Result<(), CredentialError> {
+        if text.is_empty() || text.len() > Self::MAX_LEN {
+            return Err(CredentialError::Length { max: Self::MAX_LEN });
+        }
+        Ok(())
+    }
+
     /// The secret itself; not for logs.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -117,9 +137,7 @@ impl FromStr for Password {
     type Err = CredentialError;
 
     fn from_str(text: &str) -> Result<Self, CredentialError> {
-        if text.is_empty() || text.len() > Self::MAX_LEN {
-            return Err(CredentialError::Length { max: Self::MAX_LEN });
-        }
+        Self::check(text)?;
         Ok(Self(text.into()))
     }
 }

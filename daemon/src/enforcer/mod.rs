@@ -305,7 +305,7 @@ impl Enforcer {
 /// Every subscription there is.
 fn everybody(store: &Store) -> Vec<SubscriptionId> {
     let mut ids = Vec::with_capacity(store.index().len());
-    store.index().for_each(|entry| ids.push(entry.id));
+    store.index().for_each(|entry| ids.push(entry.id()));
     ids
 }
 
@@ -313,7 +313,7 @@ fn everybody(store: &Store) -> Vec<SubscriptionId> {
 fn now_at(store: &Store, id: SubscriptionId, now: Timestamp) -> (Access, Vec<Prefix>) {
     let access = store
         .index()
-        .by_id(id, |entry| standing(&entry.standing, now).access())
+        .by_id(id, |entry| standing(&entry.standing(), now).access())
         .unwrap_or(Access::Reject);
     let places = store
         .index()

@@ -34,26 +34,26 @@ impl Directory for IndexDirectory {
     }
 }
 
-fn fill(entry: &Entry, now: Timestamp, call_check: bool, profile: &mut Profile) {
-    profile.access = match standing(&entry.standing, now).access() {
+fn fill(entry: &Entry<'_>, now: Timestamp, call_check: bool, profile: &mut Profile) {
+    let facts = entry.standing();
+    profile.access = match standing(&facts, now).access() {
         garth_subscription::Access::Full => Access::Full,
         garth_subscription::Access::Garden => Access::Garden,
         garth_subscription::Access::Reject => Access::Reject,
     };
-    profile.credential = match &entry.password {
+    profile.credential = match entry.password() {
         _ if call_check => Credential::CallCheck,
-        Some(password) => Password::new(password.expose().as_bytes())
-            .map_or(Credential::Missing, Credential::Password),
+        Some(password) => Password::new(password).map_or(Credential::Missing, Credential::Password),
         None => Credential::Missing,
     };
     profile.down_kbps = entry.down_kbps();
     profile.up_kbps = entry.up_kbps();
     // The session must not outlive the next boundary; one second is the shortest there is.
-    profile.session_timeout_seconds = next_boundary(&entry.standing, now)
+    profile.session_timeout_seconds = next_boundary(&facts, now)
         .map(|boundary| u32::try_from(boundary.since(now).seconds().max(1)).unwrap_or(u32::MAX));
-    profile.framed_ipv4 = entry.framed_ipv4;
+    profile.framed_ipv4 = entry.framed_ipv4();
     profile.delegated_ipv6 = entry
-        .delegated_ipv6
+        .delegated_ipv6()
         .map(|prefix| (prefix.address(), prefix.prefix_len()));
-    profile.class = *entry.id.0.as_bytes();
+    profile.class = *entry.id().0.as_bytes();
 }

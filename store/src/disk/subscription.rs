@@ -8,7 +8,8 @@ use garth_subscription::facts::{
     Disable, Ending, Holds, Pause, Phase, Service, ServiceState, SubscriptionId, Suspend,
     SuspendCause,
 };
-use garth_subscription::subscriber::{Language, MacAddress, Subscriber};
+use garth_subscription::standing::StandingFacts;
+use garth_subscription::subscriber::{Language, MacAddress, Password, Subscriber, UserName};
 use garth_subscription::time::{Span, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -18,6 +19,7 @@ use super::{
     Damaged, IdRow, MoneyRow, codes, instant, money, money_row, of_row, optional_instant,
     optional_money, optional_text, plan_id, text, to_row,
 };
+use crate::index::Indexed;
 use crate::record::Subscription;
 
 #[derive(Decode, Encode)]
@@ -184,6 +186,57 @@ pub(crate) fn decode_subscription(
             facts: facts(id, &row.facts)?,
         },
         boundary: optional_instant(row.boundary)?,
+    })
+}
+
+/// What the index keeps of the subscription of a row: nothing else is checked, nothing is copied.
+///
+/// Its plan is the text of the row alone.
+pub(crate) fn decode_indexed(id: SubscriptionId, octets: &[u8]) -> Result<Indexed<'_>, Damaged> {
+    let row: SubscriptionRow<'_> = of_row("subscription", octets)?;
+    let SubscriberRow {
+        user_name,
+        password,
+        mac,
+        framed_ipv4,
+        delegated_ipv6,
+        ..
+    } = row.subscriber;
+    if let Some(name) = user_name {
+        UserName::check(name).map_err(|error| Damaged::new("user name", error))?;
+    }
+    if let Some(password) = password {
+        Password::check(password).map_err(|error| Damaged::new("password", error))?;
+    }
+    Ok(Indexed {
+        id,
+        standing: standing_facts(&row.facts)?,
+        plan: row.facts.plan,
+        user_name,
+        password,
+        mac: mac.map(|mac| MacAddress(*mac)),
+        framed_ipv4: framed_ipv4.map(Ipv4Addr::from_bits),
+        delegated_ipv6: delegated_ipv6.as_ref().map(prefix).transpose()?,
+    })
+}
+
+/// As [`Facts::standing_facts`], of a row.
+fn standing_facts(row: &FactsRow<'_>) -> Result<StandingFacts, Damaged> {
+    let (start_at, ended) = match &row.phase {
+        PhaseRow::Pending { start_at } => (Some(instant(*start_at)?), None),
+        PhaseRow::Started { .. } => (None, None),
+        PhaseRow::Ended { how, .. } => (None, Some(ending_of(*how)?)),
+    };
+    let pause = row.pause.as_ref().map(pause).transpose()?;
+    let postponed = |suspend: &SuspendRow<'_>| optional_instant(suspend.postponed_until);
+    Ok(StandingFacts {
+        start_at,
+        ended,
+        paid_through: instant(row.paid_through)?,
+        grace_until: optional_instant(row.grace_until)?,
+        pause: pause.map(|pause| (pause.until, pause.banked)),
+        suspended: row.suspend.as_ref().map(postponed).transpose()?,
+        disabled: row.disable.is_some(),
     })
 }
 

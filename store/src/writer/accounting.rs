@@ -119,11 +119,11 @@ impl<'a> Batch<'a> {
 fn identify(index: &Index, record: &AccountingRecord) -> Option<SubscriptionId> {
     let by_class = record
         .class
-        .and_then(|id| index.by_id(id, |entry| entry.id));
+        .and_then(|id| index.by_id(id, |entry| entry.id()));
     let by_name = || {
         let name = record.user_name.as_ref()?.as_str().as_bytes();
-        index.by_user_name(name, |entry| entry.id)
+        index.by_user_name(name, |entry| entry.id())
     };
-    let by_mac = || index.by_mac(record.mac?, |entry| entry.id);
+    let by_mac = || index.by_mac(record.mac?, |entry| entry.id());
     by_class.or_else(by_name).or_else(by_mac)
 }

@@ -15,7 +15,7 @@ fn now_standing(world: &World, id: SubscriptionId) -> Standing {
     world
         .store
         .index()
-        .by_id(id, |entry| standing(&entry.standing, now))
+        .by_id(id, |entry| standing(&entry.standing(), now))
         .unwrap()
 }
 

@@ -184,3 +184,46 @@ fn two_entries_changed_for_each_other_are_found() {
     });
     assert!(matches!(error, VerifyError::Broken { sequence: 2 }));
 }
+
+/// Puts a control character into a text of a row.
+fn control(row: &mut [u8], text: &[u8]) {
+    let mut parts = row.windows(text.len());
+    let at = parts.position(|part| part == text).unwrap();
+    row[at] = 7;
+}
+
+#[test]
+fn a_damaged_subscription_fails_the_start_by_name() {
+    const SUBSCRIPTIONS: TableDefinition<u128, &[u8]> = TableDefinition::new("subscriptions");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("garth.redb");
+    let (clock, recorder) = (TestClock::new(START), Arc::<Recorder>::default());
+    let store = Store::open(&path, options(&clock, &recorder)).unwrap();
+    wait(store.apply_plans(vec![plan("home-100", 100_000)], operator())).unwrap();
+    (1..=9).for_each(|n| drop(wait(store.add(new(n, None), operator(), None)).unwrap()));
+    drop(store);
+    let refused = |damage: fn(&mut Vec<u8>)| {
+        let damaged = folder.path().join("damaged.redb");
+        std::fs::copy(&path, &damaged).unwrap();
+        let db = redb::Database::open(&damaged).unwrap();
+        let txn = db.begin_write().unwrap();
+        {
+            let mut table = txn.open_table(SUBSCRIPTIONS).unwrap();
+            let key = id(7).0.as_u128();
+            let mut row = table.get(key).unwrap().unwrap().value().to_vec();
+            damage(&mut row);
+            table.insert(key, row.as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+        drop(db);
+        let Err(error) = Store::open(&damaged, options(&clock, &recorder)) else {
+            panic!("it was opened");
+        };
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {source:?}")
+    };
+    assert!(refused(|row| row.truncate(row.len() / 2)).contains("a stored subscription"));
+    assert!(refused(|row| row[0] = 9).contains("its version is 9"));
+    assert!(refused(|row| control(row, b"user7")).contains("a stored user name"));
+    assert!(refused(|row| control(row, b"home-100")).contains("a stored plan id"));
+}
