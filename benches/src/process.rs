@@ -15,10 +15,12 @@ use nix::unistd::Pid;
 use crate::clock;
 
 /// How long a program may take to end after it was asked to.
-const STOP_MAX: Duration = Duration::from_secs(60);
+const STOP_MAX: Duration = Duration::from_secs(120);
 /// Lines of a log that a failure shows.
 const LOG_LINES_SHOWN: usize = 20;
 
+/// Processors of what need not stay out of the generator's way.
+pub const BOTH_CORES: &str = "0,1";
 /// The processor of the generator.
 pub const GENERATOR_CORE: usize = 0;
 /// The processor of whatever is measured.
@@ -95,6 +97,16 @@ impl Process {
         Pid::from_raw(i32::try_from(self.child.id()).expect("it is positive"))
     }
 
+    /// Keeps all its threads on `cores` from now on.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn pin(&self, cores: &str) -> Result<()> {
+        let pid = self.pid().to_string();
+        run(Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", cores, &pid]))?;
+        Ok(())
+    }
+
     /// That it still runs.
     ///
     /// # Errors
@@ -112,7 +124,7 @@ impl Process {
     /// Asks it to end and waits until it has.
     ///
     /// # Errors
-    /// When it does not within a minute.
+    /// When it does not within two minutes.
     pub fn stop(&mut self) -> Result<()> {
         kill(self.pid(), Signal::SIGTERM).context("asking a program to end")?;
         let what = format!("the end of {}", self.name);

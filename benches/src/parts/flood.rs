@@ -163,7 +163,8 @@ fn beside(
 
 /// One NAS asks; another sends without end; the first asks the same again.
 ///
-/// A reply made anew would have another Session-Timeout, which counts down by the second.
+/// A reply made anew would have another Session-Timeout, which counts down by the second. So has the reply to
+/// the same request from another port, which garthd has not seen before.
 fn retransmission(
     settings: &Settings,
     figures: &mut Flood,
@@ -189,6 +190,8 @@ fn retransmission(
     let outcome = generate(&[endless])?.remove(0);
     let second = ask_once(&asked, 0, &mut socket, ANSWER_MAX)?;
     figures.between = u64::try_from(outcome.sent).context("a count")?;
-    figures.cached = first == second;
+    let mut fresh = BatchSocket::connect(local, server.auth)?;
+    let anew = ask_once(&asked, 0, &mut fresh, ANSWER_MAX)?;
+    figures.cached = first == second && anew != first;
     Ok(())
 }

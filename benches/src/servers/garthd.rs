@@ -13,7 +13,7 @@ use super::{ACCT_WINDOW, Server, first_answer, free_ports};
 use crate::clock;
 use crate::packets::{Kind, Promise, SECRET};
 use crate::population::Population;
-use crate::process::{Process, SERVER_CORE, command, run, sibling};
+use crate::process::{BOTH_CORES, Process, SERVER_CORE, command, run, sibling};
 
 /// The NAS that the generator is.
 pub const NAS: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -21,9 +21,6 @@ pub const NAS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 pub const OTHER_NAS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// No NAS.
 pub const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
-
-/// Processors of what need not stay out of the generator's way.
-const BOTH_CORES: &str = "0,1";
 
 /// How long garthd may take until its admin socket answers.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -76,6 +73,9 @@ impl Garthd {
 
     /// Starts it on an empty store and imports everybody; returns how long the import took.
     ///
+    /// As in [`Self::start`], until it has answered it may use both processors, as it would on a router;
+    /// only what is measured afterwards is kept on one.
+    ///
     /// # Errors
     /// When it does not start, or a line is refused.
     pub fn start_and_import(&self) -> Result<(Server, Duration)> {
@@ -90,7 +90,8 @@ impl Garthd {
         let import = self.import(self.population, 0, BOTH_CORES)?;
         wait_import(import)?;
         let imported = clock::now() - begun;
-        let (_, _) = self.await_answer(&mut server, begun)?;
+        self.await_answer(&mut server, begun)?;
+        server.process.pin(&self.cores)?;
         Ok((server, imported))
     }
 
@@ -102,6 +103,7 @@ impl Garthd {
         let begun = clock::now();
         let mut server = self.spawn()?;
         server.first_answer = self.await_answer(&mut server, begun)?.1;
+        server.process.pin(&self.cores)?;
         Ok(server)
     }
 
@@ -124,7 +126,7 @@ impl Garthd {
         let config = self.folder.join("garthd.toml");
         let text = self.config(&auth.to_string(), &acct.to_string())?;
         fs::write(&config, text).context("garthd's configuration")?;
-        let mut command = command(sibling("garthd")?, &self.cores);
+        let mut command = command(sibling("garthd")?, BOTH_CORES);
         command
             .arg("--config")
             .arg(&config)
