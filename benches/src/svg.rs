@@ -90,7 +90,11 @@ fn push_bar(body: &mut String, bar: &Bar, y: f64, x: impl Fn(f64) -> f64) -> f64
         _ => "other",
     };
     let end = x(bar.micros);
-    let decimals = if bar.micros < 10.0 { 2 } else { 0 };
+    let decimals = match bar.micros {
+        micros if micros < 10.0 => 2,
+        micros if micros < 100.0 => 1,
+        _ => 0,
+    };
     let _infallible = writeln!(
         body,
         r#"<text x="{:.0}" y="{:.0}" text-anchor="end">{}</text><rect class="{class}" x="{LABEL_WIDTH}" y="{y:.0}" width="{:.1}" height="{BAR}" rx="2"/><text x="{:.1}" y="{:.0}">{:.decimals$}</text>"#,
