@@ -442,6 +442,13 @@ mod tests {
         assert!(!right(&accept, 0, Kind::Reject), "another code");
         assert!(!right(&accept, 0, Kind::Garden), "no filter");
         assert!(right(&reply(Code::ACCESS_ACCEPT, true), 0, Kind::Garden));
+        let mut encoder =
+            Encoder::new(&mut buffer, Code::ACCESS_ACCEPT, request.identifier()).unwrap();
+        encoder
+            .attribute(AttributeType::MESSAGE_AUTHENTICATOR, &[0; 16])
+            .unwrap();
+        let len = finish_response(encoder, request.authenticator(), &secret());
+        assert!(!right(&buffer[..len], 0, Kind::Pap), "no right signature");
         for at in 4..accept.len() {
             let mut changed = accept.clone();
             changed[at] ^= 1;

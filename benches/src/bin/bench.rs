@@ -26,6 +26,9 @@ struct Arguments {
     /// How often everything is measured
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
+    /// The most subscribers that `scale` imports
+    #[arg(long, default_value_t = 10_000_000, value_name = "N")]
+    most: u32,
     /// Where servers and figures are kept
     #[arg(long, default_value = "target/bench", value_name = "FOLDER")]
     folder: PathBuf,
@@ -65,6 +68,7 @@ fn main() -> Result<()> {
         folder: folder.clone(),
         quick,
         seed: arguments.seed,
+        most: arguments.most,
         rounds: arguments.rounds.unwrap_or(if quick { 1 } else { 5 }).max(1),
     };
     progress(&format!(

@@ -268,6 +268,7 @@ mod tests {
             folder: "unused".into(),
             quick: true,
             seed: 7,
+            most: 10_000,
             rounds: 2,
         };
         let mut seen = std::collections::BTreeSet::new();

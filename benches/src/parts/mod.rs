@@ -21,6 +21,8 @@ pub struct Settings {
     pub quick: bool,
     /// What all that is drawn is drawn from.
     pub seed: u64,
+    /// The most subscribers of the part about their number.
+    pub most: u32,
     /// How often everything is measured.
     pub rounds: usize,
 }

@@ -37,6 +37,7 @@ pub fn run(settings: &Settings) -> Result<Scale> {
         None => counts.push(MOST),
         why => figures.left_out = why,
     }
+    counts.retain(|count| *count <= settings.most);
     if let Some(why) = &figures.left_out {
         progress(&format!("scale: {why}"));
     }
@@ -74,6 +75,12 @@ fn left_out(settings: &Settings, folder: &Path) -> Result<Option<String>> {
         return Ok(Some(
             "1 M and 10 M subscribers are left out of a quick run".to_owned(),
         ));
+    }
+    if settings.most < MOST {
+        return Ok(Some(format!(
+            "More than {} subscribers are left out, as --most asks",
+            settings.most
+        )));
     }
     let mut df = std::process::Command::new("df");
     let said = run_program(df.args(["--output=avail", "--block-size=1"]).arg(folder))?;
