@@ -54,6 +54,22 @@ struct Answer<'a, 's> {
     if_chap: Option<(JobId, &'a ChapPassword)>,
 }
 
+impl<'a> Step<'a, '_> {
+    /// The User-Name of a request whose signature is right.
+    fn genuine_user_name(&self, lanes: &Lanes) -> Option<&'a [u8]> {
+        match self {
+            Self::Request(request) if request.received.check_message(false, lanes).is_ok() => {
+                request.attributes.user_name
+            }
+            Self::Request(_)
+            | Self::Done
+            | Self::Answer(_)
+            | Self::Copied(_)
+            | Self::RepeatOf(_) => None,
+        }
+    }
+}
+
 impl<'s> Batch<'s> {
     /// Answers up to `N` datagrams.
     pub(crate) fn authenticate<const N: usize>(
@@ -89,6 +105,12 @@ impl<'s> Batch<'s> {
                 received.check_message(false, lanes).is_ok()
             });
             self.lanes.run();
+        } else {
+            directory.prefetch(
+                steps
+                    .iter()
+                    .filter_map(|step| step.genuine_user_name(self.lanes)),
+            );
         }
         for at in 0..steps.len() {
             let (earlier, rest) = steps.split_at_mut(at);

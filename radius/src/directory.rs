@@ -29,6 +29,12 @@ pub trait Directory {
     ///
     /// `profile` comes as [`Profile::default`]: what is not filled refuses.
     fn find(&self, identity: &Identity<'_>, now: UnixSeconds, profile: &mut Profile) -> bool;
+
+    /// Told which User-Names a batch is about to ask for: a large directory fetches them from memory all at
+    /// once. All of them are from requests that are genuine; some may not be asked for in the end.
+    fn prefetch<'a>(&self, user_names: impl Iterator<Item = &'a [u8]>) {
+        drop(user_names);
+    }
 }
 
 /// What the subscriber must prove.

@@ -216,8 +216,8 @@ impl fmt::Debug for Nas {
     }
 }
 
-/// Finds the NAS of a source address by longest prefix.
-#[derive(Debug, Default)]
+/// Finds the NAS of a source address by longest prefix. A clone has the same entries, not copies of them.
+#[derive(Clone, Debug, Default)]
 pub struct NasTable {
     nas: Vec<Arc<Nas>>,
     v4: Ranges<u32>,
@@ -227,7 +227,7 @@ pub struct NasTable {
 /// Ranges in order: each begins at its number and ends before the next.
 ///
 /// The numbers lie together: those of 2,000 IPv4 ranges fit the first cache of any processor.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ranges<Number> {
     begins: Vec<Number>,
     /// The position of the range's NAS, or [`NOBODY`].

@@ -89,6 +89,12 @@ impl Settings {
         }
     }
 
+    /// The same with the rates of another catalogue.
+    #[must_use]
+    pub fn with_plans(&self, plans: Vec<Rates>) -> Self {
+        Self::new(self.nas.clone(), self.garden.clone(), plans)
+    }
+
     /// Who we talk to.
     pub fn nas(&self) -> &NasTable {
         &self.nas

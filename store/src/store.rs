@@ -43,6 +43,8 @@ pub trait Observer: Send + Sync {
     /// These subscriptions have changed, or their addresses have, or time has moved their
     /// standing. The index shows it already; whoever asked for it has no answer yet.
     fn changed(&self, ids: &[SubscriptionId]);
+    /// The catalogue has changed. The index shows the new rates already.
+    fn catalogue_changed(&self) {}
     /// The store has failed for good: the process should end.
     fn failed(&self, error: &str);
 }

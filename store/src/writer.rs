@@ -387,6 +387,7 @@ fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
             policy: current.policy.clone(),
             catalogue: rules.catalogue.clone(),
         });
+        shared.observer.catalogue_changed();
     }
     let mut changed = Vec::with_capacity(changes.subscriptions.len());
     for subscription in &changes.subscriptions {

@@ -50,6 +50,22 @@ fn pap_and_chap_with_the_right_password_are_accepted_with_the_plan() {
 }
 
 #[test]
+fn new_rates_of_a_plan_are_in_the_next_answer() {
+    let lab = lab_with_bruno();
+    let plans = lab.files.path("faster.toml");
+    let faster = garth_tests::garthd::PLANS.replace("100_000", "250_000");
+    std::fs::write(&plans, faster).unwrap();
+    lab.garthctl
+        .run(&["plan", "apply", &plans.to_string_lossy()])
+        .unwrap();
+    let reply = login(&lab, "User-Name = bruno\nUser-Password = bird-cherry-8");
+    assert_eq!(
+        reply.attribute("Mikrotik-Rate-Limit"),
+        Some("20000k/250000k")
+    );
+}
+
+#[test]
 fn wrong_password_and_unknown_user_are_rejected() {
     let lab = lab_with_bruno();
     for attributes in [

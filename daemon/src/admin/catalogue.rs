@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use garth_store::StoreStatus;
+use garth_store::index::IndexMemory;
 use garth_subscription::plan::{Catalogue, Plan};
 use garth_subscription::text::PlanId;
 use http::{Request, Response};
@@ -39,7 +41,7 @@ impl Admin {
             subscriptions: count(index.len()),
             live_sessions: count(index.live_sessions()),
             plans: count(rules.catalogue.len()),
-            store: store_numbers(&status),
+            store: store_numbers(&status, &index.memory()),
             garden,
             daemon,
         }))
@@ -102,8 +104,13 @@ fn difference(is: &Catalogue, wanted: &Catalogue) -> PlansAppliedBody {
     answer
 }
 
-fn store_numbers(status: &garth_store::StoreStatus) -> BTreeMap<String, u64> {
+fn store_numbers(status: &StoreStatus, index: &IndexMemory) -> BTreeMap<String, u64> {
     [
+        ("index_bytes", count(index.bytes)),
+        (
+            "index_bytes_per_subscription",
+            count(index.bytes_per_subscription),
+        ),
         ("commands_waiting", count(status.commands_waiting)),
         ("bulk_waiting", count(status.bulk_waiting)),
         ("refused_busy", status.refused_busy),

@@ -3,6 +3,8 @@
 //! Numbers stand in groups. Without `--all`, those that only matter when they are not zero are
 //! left out while they are: what was dropped and refused, and what waits.
 
+use indicatif::HumanBytes;
+
 use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
@@ -59,6 +61,14 @@ fn store(status: &StatusBody) -> Vec<Line> {
         always("live sessions", status.live_sessions),
         always("plans", status.plans),
         always("journal entries", number("journal_sequence")),
+        always(
+            "index",
+            format!(
+                "{}, {} octets a subscription",
+                HumanBytes(number("index_bytes")),
+                number("index_bytes_per_subscription")
+            ),
+        ),
         always(
             "last commit",
             format!(

@@ -29,7 +29,6 @@ use garth_enforcement::Garden;
 use garth_store::{Limits, Options, Store};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
@@ -38,8 +37,8 @@ use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::enforcer::{Enforcer, Released, Wake};
 use crate::network::{Meters, RouterNetwork};
-use crate::radius::{Shared, Worker};
-use observer::StoreObserver;
+use crate::radius::{self, Shared, Worker};
+use observer::{StoreObserver, Told};
 use reload::Reloadable;
 use stop::{Stop, Stopper};
 
@@ -56,7 +55,7 @@ pub fn start_logging() {
 /// # Errors
 /// What is wrong, for an operator.
 pub fn check(config: &Config) -> Result<(), miette::Report> {
-    settings::radius(config).map_err(|error| miette::miette!("{error}"))?;
+    settings::radius(config, Vec::new()).map_err(|error| miette::miette!("{error}"))?;
     settings::ruleset(config).map_err(|error| miette::miette!("{error}"))?;
     Ok(())
 }
@@ -86,6 +85,7 @@ type Essential = JoinSet<(&'static str, anyhow::Result<()>)>;
 enum Event {
     Signal(&'static str),
     Reload,
+    Catalogue,
     StoreFailed,
     Ended(anyhow::Error),
 }
@@ -94,7 +94,7 @@ enum Event {
 struct Running {
     path: PathBuf,
     store: Store,
-    failure: watch::Receiver<Option<String>>,
+    told: Told,
     wake: Arc<Wake>,
     enforcer: tokio::task::JoinHandle<Option<Garden>>,
     radius: Shared,
@@ -108,11 +108,14 @@ impl Running {
     async fn start(path: &Path, config: Config) -> anyhow::Result<Self> {
         let wake = Arc::new(Wake::default());
         let released = Arc::new(Released::default());
-        let (observer, failure) = StoreObserver::new(Arc::clone(&wake));
+        let (observer, told) = StoreObserver::new(Arc::clone(&wake));
         let store = open_store(&config, observer).await?;
         let enforcer = start_enforcer(&config, &store, &wake, &released).await?;
         let radius = Shared {
-            settings: Arc::new(ArcSwap::from_pointee(settings::radius(&config)?)),
+            settings: Arc::new(ArcSwap::from_pointee(settings::radius(
+                &config,
+                radius::plan_rates(&store),
+            )?)),
             store: store.clone(),
             stop: Arc::new(AtomicBool::new(false)),
         };
@@ -149,7 +152,7 @@ impl Running {
             reloadable: Reloadable::new(&config, Arc::clone(&radius.settings), admin, portal),
             leave: settings::leave(&config),
             store,
-            failure,
+            told,
             wake,
             enforcer,
             radius,
@@ -168,16 +171,18 @@ impl Running {
                 _ = terminate.recv() => Event::Signal("SIGTERM"),
                 _ = interrupt.recv() => Event::Signal("SIGINT"),
                 _ = hangup.recv() => Event::Reload,
-                _ = self.failure.wait_for(Option::is_some) => Event::StoreFailed,
+                _ = self.told.failure.wait_for(Option::is_some) => Event::StoreFailed,
+                Ok(()) = self.told.catalogue.changed() => Event::Catalogue,
                 Some(ended) = self.essential.join_next() => Event::Ended(why_ended(ended)),
                 ended = &mut self.enforcer => Event::Ended(anyhow!("the enforcer ended: {:?}", ended.err())),
             };
             match event {
                 Event::Reload => self.reload().await,
+                Event::Catalogue => self.radius.prepare_plans(),
                 Event::Signal(signal) => break Ok(signal),
                 Event::Ended(error) => break Err(error),
                 Event::StoreFailed => {
-                    let error = self.failure.borrow().clone().unwrap_or_default();
+                    let error = self.told.failure.borrow().clone().unwrap_or_default();
                     break Err(anyhow!(error));
                 }
             }

@@ -8,17 +8,33 @@ use tokio::sync::watch;
 
 use crate::enforcer::Wake;
 
-/// Passes on what the writer tells: changes to the enforcer, the end of the disk to `main`.
+/// Passes on what the writer tells: changes to the enforcer, the rest to `main`.
 pub(super) struct StoreObserver {
     wake: Arc<Wake>,
+    catalogue: watch::Sender<()>,
     failed: watch::Sender<Option<String>>,
 }
 
+/// What `main` is told.
+pub(super) struct Told {
+    /// Changes with the catalogue.
+    pub(super) catalogue: watch::Receiver<()>,
+    /// Shows the store's failure, once.
+    pub(super) failure: watch::Receiver<Option<String>>,
+}
+
 impl StoreObserver {
-    /// An observer and where the store's failure shows, once.
-    pub(super) fn new(wake: Arc<Wake>) -> (Self, watch::Receiver<Option<String>>) {
+    /// An observer and where it tells `main`.
+    pub(super) fn new(wake: Arc<Wake>) -> (Self, Told) {
         let (failed, failure) = watch::channel(None);
-        (Self { wake, failed }, failure)
+        let (changed, catalogue) = watch::channel(());
+        let told = Told { catalogue, failure };
+        let observer = Self {
+            wake,
+            catalogue: changed,
+            failed,
+        };
+        (observer, told)
     }
 }
 
@@ -27,7 +43,27 @@ impl Observer for StoreObserver {
         self.wake.changed(ids);
     }
 
+    fn catalogue_changed(&self) {
+        self.catalogue.send_replace(());
+    }
+
     fn failed(&self, error: &str) {
         self.failed.send_replace(Some(error.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_is_told_of_a_change_of_the_catalogue_and_of_the_end() {
+        let (observer, told) = StoreObserver::new(Arc::new(Wake::default()));
+        assert!(!told.catalogue.has_changed().unwrap());
+        observer.catalogue_changed();
+        assert!(told.catalogue.has_changed().unwrap());
+        assert_eq!(*told.failure.borrow(), None);
+        observer.failed("no space left");
+        assert_eq!(told.failure.borrow().as_deref(), Some("no space left"));
     }
 }

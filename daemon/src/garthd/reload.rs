@@ -12,6 +12,7 @@ use garth_store::Store;
 use super::{portal, settings};
 use crate::admin::Admin;
 use crate::config::{Config, Enforcement, Gateway, NamePattern};
+use crate::radius::plan_rates;
 
 /// What a reload swaps.
 pub(super) struct Reloadable {
@@ -113,7 +114,7 @@ impl Reloadable {
     /// # Errors
     /// Nothing is taken over if any part cannot be built.
     pub(super) fn apply(&mut self, config: &Config, store: &Store) -> anyhow::Result<()> {
-        let radius = settings::radius(config)?;
+        let radius = settings::radius(config, plan_rates(store))?;
         let portal = self
             .portal
             .as_ref()

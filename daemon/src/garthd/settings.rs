@@ -6,7 +6,7 @@ use garth_enforcement::{Leave, Ruleset};
 use garth_radius::crypto::{Secret, SecretError};
 use garth_radius::dialect::{Dialect, GardenName, GardenNameError};
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
-use garth_radius::server::{GardenSettings, Settings, Unknown};
+use garth_radius::server::{GardenSettings, Rates, Settings, Unknown};
 
 use crate::config::{self, Config};
 
@@ -27,8 +27,8 @@ pub(super) enum SettingsError {
     Interface(#[from] garth_enforcement::RulesetError),
 }
 
-/// The NAS table and the garden's attributes.
-pub(super) fn radius(config: &Config) -> Result<Settings, SettingsError> {
+/// The NAS table and the garden's attributes; replies are prepared for `plans`.
+pub(super) fn radius(config: &Config, plans: Vec<Rates>) -> Result<Settings, SettingsError> {
     let nas = config.nas.iter().map(nas).collect::<Result<Vec<_>, _>>()?;
     let garden = GardenSettings {
         down_kbps: config.garden.down_kbps,
@@ -42,7 +42,7 @@ pub(super) fn radius(config: &Config) -> Result<Settings, SettingsError> {
         },
     };
     // No plans: rates are encoded from the dialects' templates, as the catalogue says at the moment.
-    Ok(Settings::new(NasTable::new(nas)?, garden, Vec::new()))
+    Ok(Settings::new(NasTable::new(nas)?, garden, plans))
 }
 
 fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {

@@ -32,6 +32,10 @@ impl Directory for IndexDirectory {
         };
         found.is_some()
     }
+
+    fn prefetch<'a>(&self, user_names: impl Iterator<Item = &'a [u8]>) {
+        self.0.index().prefetch(user_names);
+    }
 }
 
 fn fill(entry: &Entry<'_>, now: Timestamp, call_check: bool, profile: &mut Profile) {
@@ -46,6 +50,7 @@ fn fill(entry: &Entry<'_>, now: Timestamp, call_check: bool, profile: &mut Profi
         Some(password) => Password::new(password).map_or(Credential::Missing, Credential::Password),
         None => Credential::Missing,
     };
+    profile.plan = Some(entry.plan_number());
     profile.down_kbps = entry.down_kbps();
     profile.up_kbps = entry.up_kbps();
     // The session must not outlive the next boundary; one second is the shortest there is.

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Cache};
 use garth_radius::UnixSeconds;
-use garth_radius::server::{Counters, Server, Settings};
+use garth_radius::server::{Counters, Rates, Server, Settings};
 use garth_store::Store;
 
 use batch::BatchSocket;
@@ -32,6 +32,26 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Set once: workers finish their batch and end.
     pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Prepares replies for the catalogue as it is now; workers take them with their next batch.
+    pub(crate) fn prepare_plans(&self) {
+        let plans = plan_rates(&self.store);
+        self.settings
+            .store(Arc::new(self.settings.load().with_plans(plans)));
+    }
+}
+
+/// The rates of all plans, by the numbers that the index gives them.
+pub(crate) fn plan_rates(store: &Store) -> Vec<Rates> {
+    let rates = store.index().plan_rates().into_iter();
+    rates
+        .map(|rates| Rates {
+            down_kbps: rates.down_kbps,
+            up_kbps: rates.up_kbps,
+        })
+        .collect()
 }
 
 /// A worker that is bound and counts, but does not run yet.
