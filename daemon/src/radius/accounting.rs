@@ -15,7 +15,8 @@ use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, UserName};
 use uuid::Uuid;
 
-use super::batch::{Envelope, Inbox, Outbox};
+use super::batch::{Envelope, Inbox};
+use super::outbox::Outbox;
 use super::{Follower, Worker, seconds, stopped};
 
 /// Datagrams taken by one call, and so records put into one commit.

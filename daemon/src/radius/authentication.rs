@@ -4,8 +4,9 @@ use std::io;
 
 use garth_radius::server::{DropReason, Verdict};
 
-use super::batch::{Inbox, Outbox};
+use super::batch::Inbox;
 use super::directory::IndexDirectory;
+use super::outbox::Outbox;
 use super::{Follower, Worker, seconds, stopped};
 
 /// Datagrams taken by one call: enough to share system calls and vector instructions under load, few enough

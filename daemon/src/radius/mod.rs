@@ -10,6 +10,7 @@ mod accounting;
 mod authentication;
 mod batch;
 mod directory;
+mod outbox;
 
 use std::io;
 use std::net::SocketAddr;
