@@ -21,6 +21,8 @@ use crate::process::{GENERATOR_CORE, Process, command, run as run_program};
 use crate::results::Pacing;
 use crate::servers::garthd::Garthd;
 
+/// Enough for a second or two of one processor: also a quick run must give perf something to see.
+const REQUESTS_MIN: usize = 400_000;
 /// How often perf looks, in hertz.
 const FREQUENCY: &str = "2000";
 /// How long perf may take to begin and to end.
@@ -88,15 +90,15 @@ impl Class {
             || object == "[vdso]"
         {
             Self::Kernel
-        } else if has(&["md5", "Md5", "hmac", "Hmac", "digest", "crypto"]) {
+        } else if has(&["md5", "Md5", "hmac", "Hmac", "digest", "crypto", "lanes"]) {
             Self::Md5
         } else if has(&[
             "garth_store::index",
             "Directory",
             "directory",
             "papaya",
-            "foldhash",
             "hashbrown",
+            "SipHasher",
         ]) {
             Self::Lookup
         } else if has(&["redb", "garth_store", "xxh3", "minicbor", "sha2", "sha256"]) {
@@ -121,7 +123,7 @@ pub fn run(settings: &Settings) -> Result<BTreeMap<String, Profile>> {
     let mut profiles = BTreeMap::new();
     for (number, kind) in [Kind::Pap, Kind::Accounting].into_iter().enumerate() {
         progress(&format!("profile: {}", kind.title()));
-        let requests = 4 * settings.requests();
+        let requests = REQUESTS_MIN.max(4 * settings.requests());
         let seed = settings.seed_of(&[600 + number]);
         let load = Load::new(kind, requests, population, seed);
         let data = folder.join(format!("perf-{number}.data"));
@@ -145,11 +147,21 @@ fn record(pid: Pid, data: &Path, log: &Path) -> Result<Process> {
         .args(["--freq", FREQUENCY, "--pid", &pid.to_string(), "--output"])
         .arg(data);
     let mut perf = Process::start("perf record", &mut perf, log)?;
-    clock::wait_for("perf's file", PERF_MAX, || {
+    clock::wait_for("perf to look", PERF_MAX, || {
         perf.check()?;
-        Ok(data.exists().then_some(()))
+        Ok(has_events(perf.pid()).then_some(()))
     })?;
     Ok(perf)
+}
+
+/// Whether perf has asked the kernel for its samples already; its file is there before that.
+fn has_events(perf: Pid) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{perf}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut targets = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    targets.any(|target| target.to_string_lossy().contains("[perf_event]"))
 }
 
 /// What perf says, a line for each symbol: part of a hundred, object, symbol.
