@@ -406,6 +406,12 @@ mod tests {
             let mut handler = Handler::new(asked, Population::new(50), 64, 32);
             handler.answer::<32>();
             (0..32).for_each(|_| handler.answer::<1>());
+            let records = if asked.kind() == Kind::Accounting {
+                64
+            } else {
+                0
+            };
+            assert_eq!(handler.server.counters().committed(), records, "{asked:?}");
         }
     }
 
