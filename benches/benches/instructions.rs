@@ -1,9 +1,15 @@
-//! How many instructions one decode, one standing, one PAP accept and one accounting record take.
+//! How many instructions the steps of the hot path take, and the whole of it for a lone request and a batch.
 //!
 //! Counted by valgrind, so the same on a busy machine. `scripts/check-instructions` compares them with
-//! `benches/instructions.toml`. What is counted is one call: server, directory and request are made before.
+//! `benches/instructions.toml`. What is counted is the call: whatever it needs is made before, and the
+//! handler has answered as many requests before, so that nothing is done for the first time. What is
+//! large is boxed: to hand it over would be counted too.
 //!
-//! Not here: time, and the kernel's part.
+//! The index looks names up by a hash of the process's own random key, so where a name lies is another
+//! place in every run, and with it how many other names the search passes. A thousand names are looked up
+//! and everybody in the index is one of them: of so many the sum hardly varies.
+//!
+//! Not here: time, and the kernel's part. A batch's digests are computed by AVX2 here: valgrind has no AVX-512.
 
 #![expect(
     missing_docs,
@@ -13,90 +19,47 @@
 
 use std::hint::black_box;
 
-use garth_benches::{Everybody, NOW, access_request, accounting_request, server, source};
-use garth_radius::directory::Access;
-use garth_radius::packet::{PACKET_LEN_MAX, Packet};
-use garth_radius::server::{AccountVerdict, Server, Verdict};
+use garth_benches::handler::{Accept, Asked, Handler, index, now};
+use garth_benches::packets::{Kind, Load};
+use garth_benches::population::Population;
+use garth_radius::packet::Packet;
+use garth_store::index::Index;
 use garth_subscription::standing::{Standing, StandingFacts, standing};
 use garth_subscription::time::Timestamp;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 
-/// A server that has answered one request before, so that nothing is done for the first time.
-struct Asked {
-    server: Server,
-    request: Vec<u8>,
-    reply: Box<[u8; PACKET_LEN_MAX]>,
-}
+const POPULATION: Population = Population::new(1_000);
+/// The batch of the daemon's workers.
+const BATCH: usize = 32;
+/// What the requests are drawn from.
+const SEED: u64 = 1;
 
-/// The number of the request that is counted.
-const COUNTED: u32 = 2;
-
-fn authentication() -> Asked {
-    let mut asked = Asked {
-        server: server(),
-        request: access_request(1),
-        reply: Box::new([0; PACKET_LEN_MAX]),
-    };
-    authenticate(&mut asked, 1);
-    asked.request = access_request(COUNTED);
-    asked
-}
-
-fn authenticate(asked: &mut Asked, number: u32) {
-    let directory = Everybody(Access::Full);
-    let verdict = asked.server.authenticate(
-        NOW,
-        source(number),
-        &asked.request,
-        &directory,
-        &mut asked.reply,
-    );
-    assert!(matches!(verdict, Verdict::Reply { .. }), "it was dropped");
-}
-
-fn accounting() -> Asked {
-    let mut asked = Asked {
-        server: server(),
-        request: accounting_request(1),
-        reply: Box::new([0; PACKET_LEN_MAX]),
-    };
-    account(&mut asked, 1);
-    asked.request = accounting_request(COUNTED);
-    asked
-}
-
-fn account(asked: &mut Asked, number: u32) {
-    let verdict = asked
-        .server
-        .account(NOW, source(number), &asked.request, &mut asked.reply);
-    let AccountVerdict::Record {
-        ticket, reply_len, ..
-    } = verdict
-    else {
-        panic!("no record came of it");
-    };
-    asked.server.committed(ticket, &asked.reply[..reply_len]);
+fn request(kind: Kind) -> Load {
+    Load::new(kind, 1, POPULATION, SEED)
 }
 
 fn facts() -> (StandingFacts, Timestamp) {
-    let at = |text: &str| text.parse().expect("a timestamp");
-    let facts = StandingFacts {
-        start_at: None,
-        ended: None,
-        paid_through: at("2027-01-31T23:00:00Z"),
-        grace_until: None,
-        pause: None,
-        suspended: None,
-        disabled: false,
-    };
-    (facts, at("2027-01-01T00:00:00Z"))
+    let name = Population::user_name(0);
+    let facts = index(POPULATION).by_user_name(name.as_bytes(), |entry| entry.standing());
+    (facts.expect("it is one of them"), now())
+}
+
+fn everybody() -> (Box<Index>, Vec<String>) {
+    let names = (0..POPULATION.count()).map(Population::user_name);
+    (Box::new(index(POPULATION)), names.collect())
+}
+
+fn handler<const N: usize>(kind: Kind) -> Box<Handler> {
+    let mut handler = Box::new(Handler::new(Asked::Kind(kind), POPULATION, 2 * N, N));
+    handler.answer::<N>();
+    handler
 }
 
 #[library_benchmark]
-#[bench::access_request(access_request(1))]
-fn decode(request: Vec<u8>) -> Vec<u8> {
-    black_box(Packet::decode(black_box(&request))).expect("it is a packet");
-    request
+#[bench::pap(request(Kind::Pap))]
+fn decode(load: Load) -> Load {
+    black_box(Packet::decode(black_box(load.get(0)))).expect("it is a packet");
+    load
 }
 
 #[library_benchmark]
@@ -106,17 +69,48 @@ fn standing_now((facts, now): (StandingFacts, Timestamp)) -> Standing {
 }
 
 #[library_benchmark]
-#[bench::pap_accept(authentication())]
-fn handler_authentication(mut asked: Asked) -> Asked {
-    authenticate(black_box(&mut asked), COUNTED);
-    asked
+#[bench::user_name(everybody())]
+fn lookup_1000((index, names): (Box<Index>, Vec<String>)) -> (Box<Index>, Vec<String>) {
+    for name in &names {
+        let read = index.by_user_name(name.as_bytes(), |entry| entry.standing());
+        assert!(black_box(read).is_some(), "{name} is unknown");
+    }
+    (index, names)
 }
 
 #[library_benchmark]
-#[bench::interim_update(accounting())]
-fn handler_accounting(mut asked: Asked) -> Asked {
-    account(black_box(&mut asked), COUNTED);
-    asked
+#[bench::access_accept(Box::new(Accept::new()))]
+fn encode(mut accept: Box<Accept>) -> Box<Accept> {
+    accept.encode();
+    accept
+}
+
+#[library_benchmark]
+#[bench::pap_accept(handler::<1>(Kind::Pap))]
+fn handler_pap_1(mut handler: Box<Handler>) -> Box<Handler> {
+    handler.answer::<1>();
+    handler
+}
+
+#[library_benchmark]
+#[bench::pap_accept(handler::<BATCH>(Kind::Pap))]
+fn handler_pap_32(mut handler: Box<Handler>) -> Box<Handler> {
+    handler.answer::<BATCH>();
+    handler
+}
+
+#[library_benchmark]
+#[bench::accounting(handler::<1>(Kind::Accounting))]
+fn handler_accounting_1(mut handler: Box<Handler>) -> Box<Handler> {
+    handler.answer::<1>();
+    handler
+}
+
+#[library_benchmark]
+#[bench::accounting(handler::<BATCH>(Kind::Accounting))]
+fn handler_accounting_32(mut handler: Box<Handler>) -> Box<Handler> {
+    handler.answer::<BATCH>();
+    handler
 }
 
 library_benchmark_group!(
@@ -124,8 +118,12 @@ library_benchmark_group!(
     benchmarks = [
         decode,
         standing_now,
-        handler_authentication,
-        handler_accounting
+        lookup_1000,
+        encode,
+        handler_pap_1,
+        handler_pap_32,
+        handler_accounting_1,
+        handler_accounting_32
     ]
 );
 

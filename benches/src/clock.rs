@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use nix::time::ClockId;
 
 /// Between two looks at a condition.
 const POLL_PAUSE: Duration = Duration::from_millis(1);
@@ -12,6 +13,15 @@ const POLL_PAUSE: Duration = Duration::from_millis(1);
 #[expect(clippy::disallowed_methods, reason = "this crate measures")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Processor time of the calling thread so far.
+///
+/// # Panics
+/// Never: every thread has such a clock.
+pub fn thread_time() -> Duration {
+    let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
+    clock.now().expect("every thread has a clock").into()
 }
 
 /// Nanoseconds since `begun`.

@@ -32,6 +32,7 @@ mod tests {
         assert_eq!(percentile(&sorted, 50), 100);
         assert_eq!(percentile(&sorted, 99), 198);
         assert_eq!(percentile(&sorted, 100), 200);
+        assert_eq!(percentile(&[1, 2, 3], 50), 2);
         assert_eq!(percentile(&[7], 1), 7);
         assert_eq!(percentile(&[], 50), 0);
     }

@@ -31,5 +31,3 @@ pub mod results;
 pub mod servers;
 pub mod sockets;
 pub mod svg;
-
-pub use handler::{Everybody, NOW, access_request, accounting_request, server, source};

@@ -131,11 +131,49 @@ mod tests {
 
     #[test]
     fn own_processor_time_grows_with_work() {
+        const WORK_MAX: usize = 1_000_000;
         let before = cpu_time(Pid::this()).unwrap();
         let mut random = crate::random::Random::new(1);
-        while cpu_time(Pid::this()).unwrap() - before < Duration::from_millis(5) {
-            random.next();
-        }
-        assert!(resident(Pid::this()).unwrap() > 1 << 20);
+        let spent = (0..WORK_MAX).find_map(|_| {
+            std::hint::black_box(random.next());
+            let spent = cpu_time(Pid::this()).unwrap() - before;
+            (spent >= Duration::from_millis(5)).then_some(spent)
+        });
+        assert!(spent.unwrap() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn own_memory_grows_with_what_is_written_to_it() {
+        const OCTETS: u64 = 64 << 20;
+        let len = usize::try_from(OCTETS).unwrap();
+        let before = resident(Pid::this()).unwrap();
+        let reserved = std::hint::black_box(Vec::<u8>::with_capacity(len));
+        let grown = resident(Pid::this()).unwrap() - before;
+        assert!(grown < OCTETS / 2, "{grown}");
+        let written = std::hint::black_box(vec![1_u8; len]);
+        let grown = resident(Pid::this()).unwrap() - before;
+        assert!((OCTETS / 2..2 * OCTETS).contains(&grown), "{grown}");
+        drop((reserved, written));
+    }
+
+    #[test]
+    fn a_thread_that_waits_switches_of_its_own_will() {
+        let before = switches(Pid::this()).unwrap();
+        let (ask, asked) = std::sync::mpsc::sync_channel(0);
+        let (answer, answered) = std::sync::mpsc::sync_channel(0);
+        let switched = std::thread::scope(|scope| {
+            scope.spawn(move || asked.iter().try_for_each(|n: u32| answer.send(n)));
+            for n in 0..100 {
+                ask.send(n).unwrap();
+                assert_eq!(answered.recv(), Ok(n));
+            }
+            let switched = switches(Pid::this()).unwrap();
+            drop(ask);
+            switched
+        });
+        assert!(
+            switched.voluntary >= before.voluntary + 50,
+            "{before:?} {switched:?}"
+        );
     }
 }

@@ -112,12 +112,16 @@ mod tests {
     fn who_is_drawn_is_who_was_asked_for() {
         let population = Population::new(100);
         let mut random = Random::new(5);
-        for _ in 0..1_000 {
-            assert!(population.has_paid(population.paid(&mut random)));
-            let unpaid = population.unpaid(&mut random);
-            assert!(!population.has_paid(unpaid) && unpaid < 100);
+        let mut drawn = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+        for _ in 0..2_000 {
+            drawn[0].insert(population.paid(&mut random));
+            drawn[1].insert(population.unpaid(&mut random));
+            drawn[2].insert(population.anybody(&mut random));
             assert!(population.unknown(&mut random) >= 100);
         }
+        assert!(drawn[0].iter().all(|user| population.has_paid(*user)));
+        assert!(!drawn[1].iter().any(|user| population.has_paid(*user)));
+        assert!(drawn.map(Vec::from_iter) == [0..90, 90..100, 0..100].map(Vec::from_iter));
     }
 
     #[test]
@@ -125,15 +129,25 @@ mod tests {
         let mut written = Vec::new();
         Population::new(100).write_import(7, &mut written).unwrap();
         let text = String::from_utf8(written).unwrap();
-        let names: BTreeSet<String> = text
-            .lines()
-            .map(|line| {
+        let field = |name: &str| -> Vec<String> {
+            let of = |line: &str| {
                 let line: serde_json::Value = serde_json::from_str(line).unwrap();
-                line["username"].as_str().unwrap().to_owned()
-            })
-            .collect();
-        let expected: BTreeSet<_> = (7..107).map(Population::user_name).collect();
-        assert_eq!(names, expected);
+                line[name].as_str().unwrap().to_owned()
+            };
+            text.lines().map(of).collect()
+        };
+        let names = field("username");
+        assert_eq!(
+            names,
+            (7..107).map(Population::user_name).collect::<Vec<_>>()
+        );
+        for name in ["id", "username", "password", "mac"] {
+            let different: BTreeSet<_> = field(name).into_iter().collect();
+            assert_eq!(different.len(), 100, "{name}");
+        }
+        for (user, paid_through) in (7..).zip(field("paid_through")) {
+            assert_eq!(paid_through.as_str() > "2040", user < 90, "{user}");
+        }
     }
 
     #[test]

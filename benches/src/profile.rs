@@ -212,19 +212,30 @@ mod tests {
     fn every_line_of_perf_finds_its_class() {
         let profile = read(
             "# Overhead\tObject\tSymbol\n\
-             40.00%\t[kernel.kallsyms]\t[k] __udp4_lib_rcv\n\
+             20.00%\t[kernel.kallsyms]\t[k] __udp4_lib_rcv\n\
+             11.00%\t[guest.kernel.kallsyms]\t[g] native_write_msr\n\
+             5.00%\t[vdso]\t[.] __vdso_clock_gettime\n\
+             4.00%\tgarthd\t[k] retint_user\n\
+             17.00%\tgarthd\t[.] garth_store::index::Index::by_user_name\n\
              30.00%\tgarthd\t[.] md5::compress::compress\n\
-             20.00%\tgarthd\t[.] garth_store::index::Index::by_user_name\n\
              6.00%\tgarthd\t[.] garth_radius::packet::Packet::decode\n\
+             3.00%\tgarthd\t[.] garth_store::writer::commit\n\
              4.00%\tlibc.so.6\t[.] __memmove_avx512_unaligned_erms\n",
         );
         let of = |class| profile.classes.get(&class).copied();
-        assert_eq!(of(Class::Kernel), Some(40.0));
-        assert_eq!(of(Class::Md5), Some(30.0));
-        assert_eq!(of(Class::Lookup), Some(20.0));
-        assert_eq!(of(Class::Rest), Some(6.0));
-        assert_eq!(of(Class::Memory), Some(4.0));
-        assert_eq!(profile.symbols.len(), 4);
-        assert_eq!(profile.symbols[0].2, "md5::compress::compress");
+        let classes = Class::ALL.map(of);
+        let expected = [40.0, 30.0, 17.0, 3.0, 4.0, 6.0].map(Some);
+        assert_eq!(classes, expected);
+    }
+
+    #[test]
+    fn the_symbols_that_take_most_outside_the_kernel_are_kept() {
+        let line = |n: usize| format!("{n}.00%\tgarthd\t[.] symbol{n}\n");
+        let mut report: String = (1..=SYMBOLS + 3).map(line).collect();
+        report.push_str("90.00%\t[kernel]\t[k] of_the_kernel\n");
+        let symbols = read(&report).symbols;
+        let names: Vec<_> = symbols.iter().map(|(_, _, name)| name.as_str()).collect();
+        let most = (4..=SYMBOLS + 3).rev().map(|n| format!("symbol{n}"));
+        assert_eq!(names, most.collect::<Vec<_>>());
     }
 }

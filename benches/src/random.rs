@@ -39,6 +39,8 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -49,8 +51,12 @@ mod tests {
         };
         assert_eq!(take(7), take(7));
         assert_ne!(take(7), take(8));
-        let [first, second] = take(7);
-        assert_ne!(first, second);
+        let words: BTreeSet<[u8; 8]> = take(7)
+            .iter()
+            .flat_map(|octets| octets.as_chunks().0)
+            .copied()
+            .collect();
+        assert_eq!(words.len(), 4);
     }
 
     #[test]

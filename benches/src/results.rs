@@ -237,3 +237,70 @@ impl Results {
         fs::write(path, text + "\n").context("the results")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(server: &str, kind: Kind, pacing: Pacing, cpus: &[f64]) -> Series {
+        let sample = |cpu: &f64| Sample {
+            cpu: *cpu,
+            rate: 1.0,
+            p50: 1.0,
+            p99: 1.0,
+            requests: 1,
+            resent: 0,
+            voluntary: 0.0,
+            involuntary: 0.0,
+        };
+        Series {
+            server: server.to_owned(),
+            kind,
+            pacing,
+            samples: cpus.iter().map(sample).collect(),
+        }
+    }
+
+    #[test]
+    fn the_processor_time_of_a_server_is_its_median_at_saturation_of_that_kind() {
+        let figures = Macro {
+            series: vec![
+                series("other", Kind::Pap, Pacing::Saturation, &[1.0]),
+                series("own", Kind::Chap, Pacing::Saturation, &[2.0]),
+                series("own", Kind::Pap, Pacing::One, &[3.0]),
+                series("own", Kind::Pap, Pacing::Saturation, &[900.0, 5.0, 4.0]),
+                series("own", Kind::Garden, Pacing::Saturation, &[]),
+            ],
+            ..Macro::default()
+        };
+        assert_eq!(figures.cpu("own", Kind::Pap), Some(5.0));
+        assert_eq!(figures.cpu("own", Kind::Garden), None);
+        assert_eq!(figures.cpu("nobody", Kind::Pap), None);
+    }
+
+    #[test]
+    fn results_of_a_part_are_read_as_they_were_written() {
+        let part = Part {
+            machine: Machine::here(),
+            quick: true,
+            seed: 7,
+            figures: Mixed {
+                quiet: vec![1.5, 2.5],
+                lines: 3,
+                ..Mixed::default()
+            },
+        };
+        let results = Results {
+            mixed: Some(part),
+            ..Results::default()
+        };
+        let path = std::env::temp_dir().join(format!("garth-results-{}", std::process::id()));
+        results.write(&path).unwrap();
+        let read = Results::read(&path);
+        fs::remove_file(&path).unwrap();
+        let read = read.unwrap().mixed.unwrap();
+        assert_eq!((read.quick, read.seed, read.figures.lines), (true, 7, 3));
+        assert_eq!(read.figures.quiet, [1.5, 2.5]);
+        assert!(Results::read(&path).unwrap().mixed.is_none());
+    }
+}

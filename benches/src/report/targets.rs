@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_that_must_be_large_is_missed_below_its_bound() {
+        let times = |times: f64| {
+            let mut results = results(1_000.0, 1_000.0);
+            let series = &mut results.comparison.as_mut().unwrap().figures.series;
+            let mut other = series[0].clone();
+            SINGLE.clone_into(&mut other.server);
+            other.samples[0].cpu = times * 1_000.0;
+            series.push(other);
+            line(&results, &format!("PAP accept: {SINGLE}"))
+        };
+        assert!(times(5.0).ends_with("| 5.00 | met |"));
+        assert!(times(4.9).ends_with("| 4.90 | **missed** |"));
+    }
+
+    #[test]
     fn what_was_not_measured_is_neither() {
         let line = line(&results(1.0, 1.0), "SQLite");
         assert!(line.ends_with("| – | not measured |"), "{line}");

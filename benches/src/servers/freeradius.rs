@@ -170,13 +170,50 @@ mod tests {
     use super::*;
 
     #[test]
+    fn threads_and_accounting_are_what_was_asked_for() {
+        let text = |threads, accounting| {
+            config(Path::new("/folder"), 1812, 1813, threads, accounting).unwrap()
+        };
+        let single = text(Threads::Single, Accounting::Detail);
+        let default = text(Threads::Default, Accounting::Sqlite);
+        for (what, of_default) in [
+            ("thread pool {", true),
+            ("rlm_sql_sqlite", true),
+            ("detail {", false),
+        ] {
+            assert_eq!(default.contains(what), of_default, "{what}");
+            assert_eq!(single.contains(what), !of_default, "{what}");
+        }
+    }
+
+    #[test]
+    fn users_are_told_apart_by_whether_they_have_paid() {
+        let mut users = Vec::new();
+        write_users(Population::new(10), &mut users).unwrap();
+        let users = String::from_utf8(users).unwrap();
+        let entries: Vec<_> = users.split_terminator("\n\n").collect();
+        assert_eq!(entries.len(), 10);
+        for (user, entry) in (0..).zip(entries) {
+            let name = Population::user_name(user);
+            let password = Population::password(user);
+            let first = format!("{name} Cleartext-Password := \"{password}\"\n");
+            assert!(entry.starts_with(&first), "{entry}");
+            assert_eq!(entry.contains("Filter-Id"), user == 9, "{entry}");
+        }
+    }
+
+    #[test]
     fn nothing_is_left_to_fill_in() {
         for threads in [Threads::Single, Threads::Default] {
             for accounting in [Accounting::Detail, Accounting::Sqlite] {
                 let folder = Path::new("/folder");
-                let text = config(folder, 1, 2, threads, accounting).unwrap();
-                let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-                assert!(!text.join("\n").contains('@'), "{threads:?} {accounting:?}");
+                let text = config(folder, 1812, 1813, threads, accounting).unwrap();
+                let lines = text.lines().filter(|line| !line.starts_with('#'));
+                let text = lines.collect::<Vec<_>>().join("\n");
+                assert!(!text.contains('@'), "{threads:?} {accounting:?}");
+                for what in ["1812", "1813", "/folder", "benchmark-secret"] {
+                    assert!(text.contains(what), "{what}, {threads:?} {accounting:?}");
+                }
             }
         }
     }

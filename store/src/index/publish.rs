@@ -3,6 +3,7 @@
 //! One writer publishes, one change after the other. An index that nobody reads yet may be filled
 //! by several [`Loader`]s at once; it can be read when [`Index::finish`] has returned.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::PoisonError;
@@ -186,6 +187,28 @@ impl Loader<'_> {
 }
 
 impl Index {
+    /// The index that a store with these plans and subscriptions opens with, without the store: for
+    /// tests and measurements. Nobody has a session.
+    ///
+    /// No two subscriptions may share an id, a User-Name or a MAC address; a store lets nobody.
+    #[must_use]
+    pub fn of(
+        catalogue: &Catalogue,
+        subscriptions: impl IntoIterator<Item: Borrow<Subscription>>,
+    ) -> Self {
+        let index = Self::new();
+        index.publish_rates(catalogue);
+        let mut loader = index.loader();
+        for subscription in subscriptions {
+            let indexed = Indexed::of(subscription.borrow());
+            loader
+                .add(&indexed)
+                .expect("a plan's id was checked when it was made");
+        }
+        index.finish(vec![loader]);
+        index
+    }
+
     /// One that fills it.
     pub(crate) fn loader(&self) -> Loader<'_> {
         Loader {

@@ -1,13 +1,20 @@
 //! The index as a whole: one writer, and readers that are in its way.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use garth_subscription::calendar::{Anchor, CivilDate};
+use garth_subscription::facts::{Facts, Holds, Phase};
+use garth_subscription::money::{Currency, Money};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind};
 use garth_subscription::standing::StandingFacts;
+use garth_subscription::subscriber;
 use garth_subscription::time::Timestamp;
 use uuid::Uuid;
 
 use super::slots::Spare;
 use super::*;
+use crate::record::Subscription;
 
 /// What a subscription of these tests is called, has and pays: all told by number and version.
 struct Subscriber {
@@ -47,6 +54,34 @@ impl Subscriber {
             mac: Some(MacAddress([2, 0, a, b, c, d])),
             framed_ipv4: None,
             delegated_ipv6: None,
+        }
+    }
+
+    fn subscription(&self, currency: Currency) -> Subscription {
+        let indexed = self.indexed();
+        let at = indexed.standing.paid_through;
+        Subscription {
+            subscriber: subscriber::Subscriber {
+                user_name: Some(self.user_name.parse().unwrap()),
+                password: Some(self.password.parse().unwrap()),
+                mac: indexed.mac,
+                framed_ipv4: Some(Ipv4Addr::from_bits(self.number)),
+                ..subscriber::Subscriber::default()
+            },
+            facts: Facts {
+                id: indexed.id,
+                version: 1,
+                phase: Phase::Started { at },
+                paid_through: at,
+                anchor: Anchor {
+                    date: CivilDate::from_ymd(2027, 1, 1).unwrap(),
+                },
+                grace_until: None,
+                holds: Holds::default(),
+                plan: indexed.plan.parse().unwrap(),
+                services: Vec::new(),
+                balance: Money::zero(currency),
+            },
         }
     }
 
@@ -183,6 +218,34 @@ fn loaders_and_the_writer_fill_an_index_alike() {
         (0..2_000).for_each(|number| publish(index, number, number / 2));
     }
     assert_eq!(loaded.content(), published.content());
+}
+
+#[test]
+fn an_index_of_plans_and_subscriptions_is_as_if_they_were_published() {
+    let currency: Currency = "EUR".parse().unwrap();
+    let plan = Plan {
+        id: "home-100".parse().unwrap(),
+        name: "A plan".parse().unwrap(),
+        kind: PlanKind::Internet,
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+        prices: Vec::new(),
+        change_to: Vec::new(),
+    };
+    let catalogue = Catalogue::new(currency, vec![plan]).unwrap();
+    let subscriptions: Vec<_> = (0..300)
+        .map(|number| subscriber(number, number).subscription(currency))
+        .collect();
+    let published = Index::new();
+    published.publish_rates(&catalogue);
+    for subscription in &subscriptions {
+        published.publish_subscription(subscription);
+    }
+    let index = Index::of(&catalogue, &subscriptions);
+    assert_eq!(index.len(), 300);
+    assert_eq!(index.content(), published.content());
+    let rates = index.by_user_name(b"user7", |entry| (entry.down_kbps(), entry.up_kbps()));
+    assert_eq!(rates, Some((100_000, 20_000)));
 }
 
 #[test]
