@@ -3,19 +3,15 @@
 use std::io;
 
 use garth_radius::server::{DropReason, Verdict};
-use rustix::process::setpriority_process;
 
 use super::batch::Inbox;
 use super::directory::IndexDirectory;
 use super::outbox::Outbox;
-use super::{Follower, Worker, seconds, stopped};
+use super::{Follower, Worker, seconds, stopped, turn};
 
 /// Datagrams taken by one call: enough to share system calls and vector instructions under load, few enough
 /// to stay in the cache. A call takes what is there; nothing waits for a batch to fill.
 const BATCH: usize = 32;
-
-/// Of the thread, as nice(1) counts it. The unit of systemd allows it (LimitNICE).
-const NICE: i32 = -10;
 
 pub(super) fn run(worker: Worker) -> io::Result<()> {
     let Worker {
@@ -24,7 +20,7 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
         shared,
         ..
     } = worker;
-    go_first();
+    turn::soon_and_short();
     let directory = IndexDirectory(shared.store.clone());
     let mut follower = Follower::new(&shared);
     let (mut inbox, mut outbox) = (Inbox::<BATCH>::new(), Outbox::<BATCH>::new(&socket));
@@ -49,16 +45,4 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Lets this thread run before the others of the process: an Access-Request takes microseconds and somebody
-/// waits for it, while a commit of an import takes its processor for milliseconds.
-///
-/// Without the right to do so all share alike. It takes nothing from them that they would miss: who floods
-/// this port can do so with one processor for each worker, and with or without it.
-fn go_first() {
-    match setpriority_process(None, NICE) {
-        Ok(()) => {}
-        Err(error) => tracing::debug!(%error, "authentication runs beside everything else"),
-    }
 }

@@ -11,6 +11,7 @@ mod authentication;
 mod batch;
 mod directory;
 mod outbox;
+mod turn;
 
 use std::io;
 use std::net::SocketAddr;
