@@ -146,6 +146,10 @@ impl<I: Borrow<Index>> Directory for Subscribers<I> {
         };
         found.is_some()
     }
+
+    fn prefetch<'a>(&self, user_names: impl Iterator<Item = &'a [u8]>) {
+        self.0.borrow().prefetch(user_names);
+    }
 }
 
 fn fill(entry: &Entry<'_>, profile: &mut Profile) {
