@@ -61,14 +61,7 @@ fn store(status: &StatusBody) -> Vec<Line> {
         always("live sessions", status.live_sessions),
         always("plans", status.plans),
         always("journal entries", number("journal_sequence")),
-        always(
-            "index",
-            format!(
-                "{}, {} octets a subscription",
-                HumanBytes(number("index_bytes")),
-                number("index_bytes_per_subscription")
-            ),
-        ),
+        always("index", index(status)),
         always(
             "last commit",
             format!(
@@ -117,6 +110,18 @@ fn store(status: &StatusBody) -> Vec<Line> {
             behind > 0,
         ),
     ]
+}
+
+/// The index's size, and each subscription's part where there are enough of them for that to say something.
+fn index(status: &StatusBody) -> String {
+    const MANY: u64 = 10_000;
+    let number = |key: &str| status.store.get(key).copied().unwrap_or_default();
+    let size = HumanBytes(number("index_bytes"));
+    if status.subscriptions < MANY {
+        return size.to_string();
+    }
+    let each = number("index_bytes_per_subscription");
+    format!("{size}, {each} octets a subscription")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
