@@ -45,6 +45,13 @@ struct Request<'a, 's> {
     masks: Option<JobId>,
 }
 
+impl Request<'_, '_> {
+    /// Whether it must carry a Message-Authenticator.
+    fn demands_message(&self) -> bool {
+        self.attributes.eap || self.received.to.nas.demands_message_authenticator()
+    }
+}
+
 struct Answer<'a, 's> {
     to: ReplyTo<'a, 's>,
     ticket: Option<Ticket>,
@@ -58,14 +65,13 @@ impl<'a> Step<'a, '_> {
     /// The User-Name of a request whose signature is right.
     fn genuine_user_name(&self, lanes: &Lanes) -> Option<&'a [u8]> {
         match self {
-            Self::Request(request) if request.received.check_message(false, lanes).is_ok() => {
-                request.attributes.user_name
+            Self::Request(request) => {
+                let checked = request
+                    .received
+                    .check_message(request.demands_message(), lanes);
+                request.attributes.user_name.filter(|_| checked.is_ok())
             }
-            Self::Request(_)
-            | Self::Done
-            | Self::Answer(_)
-            | Self::Copied(_)
-            | Self::RepeatOf(_) => None,
+            Self::Done | Self::Answer(_) | Self::Copied(_) | Self::RepeatOf(_) => None,
         }
     }
 }
@@ -212,8 +218,7 @@ impl<'s> Batch<'s> {
                 if_chap: None,
             }));
         }
-        let demanded = request.attributes.eap || to.nas.demands_message_authenticator();
-        received.check_access(demanded, self.lanes)?;
+        received.check_access(request.demands_message(), self.lanes)?;
 
         let key = received.key();
         let authenticator = to.packet.authenticator();

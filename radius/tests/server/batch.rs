@@ -1,11 +1,14 @@
 //! A batch means the same as its datagrams one after the other.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use garth_radius::UnixSeconds;
 use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use garth_radius::dialect::Dialect;
+use garth_radius::directory::{Directory, Identity, Profile};
 use garth_radius::nas::MessageAuthenticatorPolicy::{self, Auto, Off, Require};
 use garth_radius::nas::Nas;
 use garth_radius::packet::PACKET_LEN_MAX;
@@ -433,4 +436,39 @@ fn n6_stranger_is_refused_before_anything_is_read() {
     );
     let reasons = [DropReason::UnknownNas, DropReason::ShortDatagram];
     assert_eq!(verdicts, reasons.map(Verdict::Drop));
+}
+
+/// Hears which User-Names a batch is about to ask for.
+#[derive(Default)]
+struct Told(RefCell<Vec<Vec<u8>>>);
+
+impl Directory for Told {
+    fn find(&self, _: &Identity<'_>, _: UnixSeconds, _: &mut Profile) -> bool {
+        false
+    }
+
+    fn prefetch<'a>(&self, user_names: impl Iterator<Item = &'a [u8]>) {
+        self.0.borrow_mut().extend(user_names.map(<[u8]>::to_vec));
+    }
+}
+
+#[test]
+fn the_directory_is_told_of_genuine_requests_alone() {
+    let mut server = server(Require);
+    let mut forged = Ask::user(b"forged").pap(b"x").octets();
+    *forged.last_mut().unwrap() ^= 1;
+    let requests = [
+        Ask::user(b"alice").pap(b"wonderland").octets(),
+        Ask::user(b"unsigned").pap(b"x").unsigned().octets(),
+        forged,
+    ];
+    let datagrams = requests.each_ref().map(|octets| Datagram {
+        source: source(),
+        octets,
+    });
+    let told = Told::default();
+    let mut replies = vec![[0; PACKET_LEN_MAX]; 3];
+    let mut verdicts = [Verdict::Drop(DropReason::UnknownNas); 3];
+    server.authenticate_batch(NOW, &datagrams, &told, &mut replies, &mut verdicts);
+    assert_eq!(told.0.into_inner(), [b"alice"]);
 }
