@@ -112,8 +112,10 @@ fn n5_a_retransmission_reaches_the_worker_that_answered_before() {
     const PORTS: u64 = 64;
     let lab =
         Lab::start_with(|config| config.replace("[radius]\n", "[radius]\nworkers = 4\n")).unwrap();
-    for port in 0..PORTS {
-        let mut client = Client::connect(&lab.network.router, 1812, ANSWER_MAX).unwrap();
+    // All at once: a port that was given back could be given out again, and its request be a repetition.
+    let clients = (0..PORTS).map(|_| Client::connect(&lab.network.router, 1812, ANSWER_MAX));
+    let clients: Vec<Client> = clients.collect::<Result<_, _>>().unwrap();
+    for (port, mut client) in clients.into_iter().enumerate() {
         let reply = client.pap("nobody", "bird-cherry-8").unwrap();
         assert_eq!(reply, Some(code::ACCESS_REJECT), "port {port}");
         assert!(client.repeats_its_reply().unwrap(), "port {port}");
