@@ -27,7 +27,7 @@ use garth_radius::server::{
 use garth_store::index::{Entry, Index};
 use garth_store::record::Subscription;
 use garth_subscription::calendar::{Anchor, CivilDate};
-use garth_subscription::facts::{Holds, Phase, SubscriptionId};
+use garth_subscription::facts::{Holds, PauseUse, Phase, Renewal, SubscriptionId};
 use garth_subscription::money::Currency;
 use garth_subscription::plan::{Catalogue, Plan, PlanKind};
 use garth_subscription::standing::next_boundary;
@@ -129,7 +129,17 @@ fn subscription(
             holds: Holds::default(),
             plan: plan.clone(),
             services: Vec::new(),
+            renewal: Renewal::default(),
             balance: Money::zero(currency),
+            owing_since: None,
+            waived_debt: None,
+            has_lapsed: false,
+            unbilled: None,
+            active_since: at(0),
+            plan_change: None,
+            termination: None,
+            pause_use: PauseUse::default(),
+            provisional: Vec::new(),
         },
     }
 }

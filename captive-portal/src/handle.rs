@@ -286,6 +286,7 @@ fn once(request: &Request, number: FormNumber) -> CommandId {
             PauseEnd::Open => "pause".to_owned(),
             PauseEnd::On(date) => format!("pause-{date}"),
             PauseEnd::At(at) => format!("pause-{}", at.unix_millis()),
+            PauseEnd::ForDays(days) => format!("pause-for-{days}"),
         },
     };
     format!("portal:{number}:{wish}")

@@ -28,6 +28,7 @@ mod probes;
 mod rate;
 mod reply;
 pub mod serve;
+pub mod shown;
 mod token;
 
 pub use config::PortalConfig;

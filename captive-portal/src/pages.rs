@@ -330,8 +330,14 @@ impl<'a> HistoryPage<'a> {
 
 fn history_key(action: CommandKind, effect: Effect) -> String {
     match effect {
-        Effect::Done => format!("history-{}", action.as_str()),
+        Effect::Done
+        | Effect::Scheduled
+        | Effect::Unscheduled
+        | Effect::Dropped
+        | Effect::Requested => format!("history-{}", action.as_str()),
         Effect::MonthsBought
+        | Effect::Renewed
+        | Effect::Lapsed
         | Effect::CreditOnly
         | Effect::DebtSettled
         | Effect::PauseEnded
@@ -491,7 +497,11 @@ mod tests {
             keys.push(offers_key(standing).to_owned());
         }
         for action in CommandKind::ALL {
-            keys.extend(Effect::ALL.map(|effect| history_key(action, effect)));
+            keys.extend(
+                Effect::ALL
+                    .iter()
+                    .map(|effect| history_key(*action, *effect)),
+            );
         }
         for state in ["open", "expired", "paid", "done", "online"] {
             keys.extend(["title", "text"].map(|part| format!("returned-{state}-{part}")));

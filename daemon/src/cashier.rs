@@ -19,7 +19,6 @@ use garth_payments::{
 use garth_store::Store;
 use garth_store::record::{Checkout, CheckoutId, CheckoutState};
 use garth_store::write::{CaptureRequest, Committed, WriteError};
-use garth_subscription::calendar::Months;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::Language;
 use garth_subscription::text::Label;
@@ -33,8 +32,8 @@ use uuid::Uuid;
 use crate::clock;
 use crate::garthd::stop::Stop;
 
-/// How long a hosted page can be paid.
-const CHECKOUT_LIFETIME: Span = Span::from_seconds(3_600);
+/// How long a hosted page can be paid, and the price on it holds (E6).
+pub(crate) const CHECKOUT_LIFETIME: Span = Span::from_seconds(3_600);
 /// How long after that we still ask the gateway, before an unpaid checkout is closed here.
 const LATE_PAYMENT: Span = Span::from_seconds(3_600);
 /// The most checkouts asked about in one round of polling.
@@ -74,7 +73,8 @@ pub(crate) enum CashierError {
 /// What a subscriber is about to pay.
 pub(crate) struct Offer {
     pub(crate) subscription: SubscriptionId,
-    pub(crate) months: Months,
+    /// What is promised for it, and until when.
+    pub(crate) offer: garth_subscription::quote::Offer,
     /// What is left to pay after credit; above zero.
     pub(crate) total: Money,
     /// What the payer reads at the gateway.
@@ -118,7 +118,8 @@ impl Cashier {
             .open_checkout(Checkout {
                 id,
                 subscription: offer.subscription,
-                months: offer.months,
+                offer: Some(offer.offer.clone()),
+                quote: None,
                 total: offer.total,
                 created_at: now,
                 gateway_session: None,

@@ -17,9 +17,9 @@ use garth_store::record::{self, Subscription};
 use garth_store::write::{CommandRequest, WriteError};
 use garth_store::{ReadError, Store};
 use garth_subscription::calendar::Months;
-use garth_subscription::command::{Command, Tender};
-use garth_subscription::facts::{Phase, SubscriptionId, SuspendCause};
-use garth_subscription::policy::Rules;
+use garth_subscription::command::{Command, Note, Tender, When};
+use garth_subscription::facts::{Phase, SubscriptionId};
+use garth_subscription::policy::Terms;
 use garth_subscription::quote::{self, Quote};
 use garth_subscription::subscriber::{Language, Password};
 use garth_subscription::text::{CommandId, Label};
@@ -96,6 +96,7 @@ impl FrontDesk {
             .await?;
         let Subscription { facts, subscriber } = subscription?;
         let rules = self.store.rules();
+        let terms = rules.terms(subscriber.partner.as_ref());
         let now = self.store.now();
         let standing = standing(&facts.standing_facts(), now);
         // Someone waits for a payment, or came back from one.
@@ -125,11 +126,11 @@ impl FrontDesk {
             banked: pause.map_or(Span::ZERO, |pause| pause.banked),
             balance: facts.balance,
             debt: quote::debt(&facts),
-            offers: offers(&facts, standing, &rules),
+            offers: offers(&facts, standing, terms),
             may_end_pause: standing == Standing::Paused,
-            may_pause: rules.policy.customer_pause
+            may_pause: terms.policy.pause.customer
                 && matches!(standing, Standing::Active | Standing::Grace),
-            pause_needs_end: rules.policy.pause_days_max.is_some(),
+            pause_needs_end: terms.policy.pause.days_max.is_some(),
             history: history.into_iter().map(|chained| chained.entry).collect(),
             checkouts: checkouts
                 .iter()
@@ -181,7 +182,14 @@ impl FrontDesk {
             }
             Request::PayFromBalance { months } => self.pay_from_balance(id, months, once).await,
             Request::EndPause => self.command(id, Command::EndPause, once).await,
-            Request::Pause { end } => self.command(id, Command::Pause { end }, once).await,
+            Request::Pause { end } => {
+                let command = Command::Pause {
+                    start: When::Now,
+                    end,
+                    is_locked: false,
+                };
+                self.command(id, command, once).await
+            }
         }
     }
 
@@ -193,20 +201,23 @@ impl FrontDesk {
         description: Label,
         once: CommandId,
     ) -> Result<Performed, Problem> {
-        let facts = self.subscription(id).await.ok_or(Problem::Busy)?.facts;
+        let Subscription { facts, subscriber } =
+            self.subscription(id).await.ok_or(Problem::Busy)?;
         let rules = self.store.rules();
-        let standing = standing(&facts.standing_facts(), self.store.now());
-        let offer = quote::quote(&facts, months, &rules).map_err(Problem::Refused)?;
-        if !offers(&facts, standing, &rules).contains(&offer) {
+        let terms = rules.terms(subscriber.partner.as_ref());
+        let now = self.store.now();
+        let standing = standing(&facts.standing_facts(), now);
+        let quote = quote::quote(&facts, months, terms).map_err(Problem::Refused)?;
+        if !offers(&facts, standing, terms).contains(&quote) {
             return Err(Problem::Gateway);
         }
-        if !offer.total.is_positive() {
+        if !quote.total.is_positive() {
             return self.pay_from_balance(id, months, once).await;
         }
         let offer = Offer {
             subscription: id,
-            months,
-            total: offer.total,
+            offer: quote.offer(false, now.saturating_add(cashier::CHECKOUT_LIFETIME)),
+            total: quote.total,
             description,
             language,
         };
@@ -235,6 +246,7 @@ impl FrontDesk {
                 Command::Reactivate {
                     months,
                     tender: Tender::Balance,
+                    then_pause: false,
                 }
             }
             Some(
@@ -248,6 +260,7 @@ impl FrontDesk {
             | None => Command::Pay {
                 months,
                 tender: Tender::Balance,
+                then_pause: false,
             },
         };
         self.command(id, command, once).await
@@ -267,6 +280,7 @@ impl FrontDesk {
         let order = Order {
             actor,
             reason: None,
+            note: Note::default(),
             command,
         };
         let request = CommandRequest {
@@ -298,23 +312,15 @@ fn return_urls(public_url: &WebUrl, checkout: record::CheckoutId) -> (WebUrl, We
 }
 
 /// What can be bought now, by whoever sits at the portal.
-fn offers(facts: &Facts, standing: Standing, rules: &Rules) -> Vec<Quote> {
+fn offers(facts: &Facts, standing: Standing, terms: Terms<'_>) -> Vec<Quote> {
     let sold = match standing {
         Standing::Pending | Standing::Active | Standing::Grace => true,
-        Standing::Expired | Standing::Paused => rules.policy.customer_reactivation,
-        Standing::Suspended => {
-            let cause = facts.holds.suspend.as_ref().map(|suspend| suspend.cause);
-            let payable = match cause {
-                Some(SuspendCause::Overdue) => true,
-                Some(SuspendCause::Operator) => quote::debt(facts).is_some(),
-                Some(SuspendCause::Fraud) | None => false,
-            };
-            payable && rules.policy.customer_reactivation
-        }
+        Standing::Expired | Standing::Paused => terms.policy.customer_reactivation,
+        Standing::Suspended => facts.is_payable() && terms.policy.customer_reactivation,
         Standing::Disabled | Standing::Terminated | Standing::Cancelled => false,
     };
     if sold {
-        quote::offers(facts, rules).unwrap_or_default()
+        quote::offers(facts, terms).unwrap_or_default()
     } else {
         Vec::new()
     }

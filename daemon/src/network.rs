@@ -4,12 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use garth_captive_portal::dns;
-use garth_radius::UnixSeconds;
-use garth_radius::dynamic::ErrorCause;
-use garth_radius::nas::Nas;
-use garth_radius::server::{Counters, DropReason, Outcome, RejectReason, Settings};
+use garth_radius::server::{Counters, DropReason, Outcome, RejectReason};
 use garth_store::Store;
 use garth_store::record::Session;
 use garth_subscription::facts::SubscriptionId;
@@ -19,12 +15,9 @@ use crate::admin::{
 };
 use crate::clock;
 use crate::config::{Config, Gateway};
-use crate::dynamic_authorization::{Client, DisconnectError, Disconnected};
+use crate::disconnector::Disconnector;
 use crate::enforcer::{self, Wake};
 use crate::garthd::resolver::GardenDns;
-
-/// Acct-Terminate-Cause "Admin Reset" (RFC 2866 section 5.10): what a session closed by us is given.
-const ADMIN_RESET: u32 = 6;
 
 /// What counts while it works.
 pub(crate) struct Meters {
@@ -38,9 +31,8 @@ pub(crate) struct Meters {
 pub(crate) struct RouterNetwork {
     store: Store,
     wake: Arc<Wake>,
-    settings: Arc<ArcSwap<Settings>>,
+    disconnector: Arc<Disconnector>,
     meters: Meters,
-    client: Client,
     started_at: Instant,
     public_url: Option<String>,
     gateway: &'static str,
@@ -51,15 +43,14 @@ impl RouterNetwork {
         config: &Config,
         store: Store,
         wake: Arc<Wake>,
-        settings: Arc<ArcSwap<Settings>>,
+        disconnector: Arc<Disconnector>,
         meters: Meters,
     ) -> Self {
         Self {
             store,
             wake,
-            settings,
+            disconnector,
             meters,
-            client: Client::new(),
             started_at: clock::monotonic(),
             public_url: config
                 .portal
@@ -68,53 +59,6 @@ impl RouterNetwork {
             gateway: match config.gateway {
                 Gateway::None => "none",
                 Gateway::Sandbox(_) => "sandbox",
-            },
-        }
-    }
-
-    /// The NAS of a session, if it is still configured.
-    fn nas_of(&self, session: &Session) -> Option<Arc<Nas>> {
-        // A session's NAS is "name/address" (see the accounting worker).
-        let (name, _) = session.key.nas.rsplit_once('/')?;
-        self.settings
-            .load()
-            .nas()
-            .iter()
-            .find(|nas| *nas.name == *name)
-            .cloned()
-    }
-
-    async fn disconnect_now(&self, session: Session) -> DisconnectAnswer {
-        let Some(nas) = self.nas_of(&session) else {
-            return DisconnectAnswer::NotConfigured;
-        };
-        let now = self.store.now();
-        let seconds = UnixSeconds(u64::try_from(now.unix_seconds()).unwrap_or(0));
-        let [identifier, ..] = now.unix_millis().to_le_bytes();
-        match self
-            .client
-            .disconnect(&nas, &session, seconds, identifier)
-            .await
-        {
-            Ok(Disconnected::Acknowledged) => DisconnectAnswer::Acknowledged,
-            Ok(Disconnected::UnknownThere) => self.forget(session).await,
-            Ok(Disconnected::Refused(cause)) => DisconnectAnswer::Refused {
-                error_cause: cause.map(ErrorCause::number),
-            },
-            Ok(Disconnected::NoAnswer) => DisconnectAnswer::TimedOut,
-            Err(DisconnectError::NotConfigured(_)) => DisconnectAnswer::NotConfigured,
-            Err(error) => DisconnectAnswer::Failed {
-                detail: format!("{:#}", anyhow::Error::from(error)),
-            },
-        }
-    }
-
-    /// The NAS does not know the session any more, so neither should we.
-    async fn forget(&self, session: Session) -> DisconnectAnswer {
-        match self.store.close_session(session.key, ADMIN_RESET).await {
-            Ok(_) => DisconnectAnswer::Unknown,
-            Err(error) => DisconnectAnswer::Failed {
-                detail: error.to_string(),
             },
         }
     }
@@ -193,7 +137,7 @@ impl Network for RouterNetwork {
     }
 
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer> {
-        Box::pin(self.disconnect_now(session))
+        Box::pin(self.disconnector.disconnect(session))
     }
 
     fn daemon_status(&self) -> DaemonStatus {

@@ -14,7 +14,7 @@ use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::time::Timestamp;
 
 /// 21 November 2026, in milliseconds.
@@ -168,7 +168,7 @@ impl Random {
 
 fn open(path: &Path) -> Store {
     let options = Options {
-        policy: Policy::new(BillingZone::UTC),
+        policies: Policies::new(Policy::new(BillingZone::UTC)),
         currency: Currency::EUR,
         clock: Arc::new(RunningClock(instant_now())),
         observer: Arc::new(Nobody),

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use garth_store::write::{CommandRequest, NewSubscription};
 use garth_store::{Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store};
 use garth_subscription::calendar::{BillingZone, Months};
-use garth_subscription::command::{Actor, Command, Create, Order, Role, Tender};
-use garth_subscription::facts::SubscriptionId;
+use garth_subscription::command::{Actor, Command, Create, Note, Order, Role, Tender};
+use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::{Currency, Money};
 use garth_subscription::plan::{Plan, PlanKind, PriceLine};
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::subscriber::{MacAddress, Subscriber};
 use garth_subscription::time::Timestamp;
 use uuid::Uuid;
@@ -175,7 +175,7 @@ fn instant(millis: i64) -> Timestamp {
 
 fn open(path: &Path) -> Store {
     let options = Options {
-        policy: Policy::new(BillingZone::UTC),
+        policies: Policies::new(Policy::new(BillingZone::UTC)),
         currency: Currency::EUR,
         clock: Arc::new(StandingClock),
         observer: Arc::new(Nobody),
@@ -242,6 +242,8 @@ fn new(number: u32) -> NewSubscription {
             anchor_day: None,
             balance: None,
             holds: Vec::new(),
+            renewal: Renewal::default(),
+            active_to: None,
         },
     }
 }
@@ -252,12 +254,14 @@ fn payment(number: u32) -> CommandRequest {
         order: Order {
             actor: operator(),
             reason: None,
+            note: Note::default(),
             command: Command::Pay {
                 months: Months::new(1).expect("a month"),
                 tender: Tender::Captured {
                     payment: format!("pay-{number}").parse().expect("an id"),
                     amount: euros(30),
                 },
+                then_pause: false,
             },
         },
         command_id: None,

@@ -7,21 +7,30 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use garth_subscription::journal::EntryId;
+use garth_subscription::replay::replay as replay_entries;
+use garth_subscription::revert::{RevertId, RevertState};
 use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, Value};
+use uuid::Uuid;
 
 use crate::chain;
 use crate::disk::{
-    decode_checkout, decode_entry, decode_payment, decode_session, decode_subscription,
+    decode_checkout, decode_entry, decode_payment, decode_quote, decode_revert, decode_session,
+    decode_subscription, decode_ticket,
 };
 use crate::fault::{Fault, ReadError};
-use crate::record::{CheckoutId, CheckoutState};
+use crate::read::{entry_at, whole_history};
+use crate::record::{CheckoutId, CheckoutState, StoredQuote, TicketState};
 use crate::replay;
 use crate::store::Store;
 use crate::tables::{
     AGENDA, CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME,
-    CLOSED_SESSIONS, IDENTITIES, JOURNAL, JOURNAL_BY_SUBSCRIPTION, LIVE_SESSIONS, OPEN_CHECKOUTS,
-    PAYMENTS, SUBSCRIPTIONS, id_key, id_of, identities, millis, session_key,
+    CLOSED_SESSIONS, IDENTITIES, JOURNAL, JOURNAL_BY_SUBSCRIPTION, LIVE_SESSIONS, NOTICES,
+    OPEN_CHECKOUTS, OPEN_TICKETS, PAYMENTS, PENDING_REVERTS, QUOTES, QUOTES_BY_SUBSCRIPTION,
+    REVERTS, REVERTS_BY_SUBSCRIPTION, SUBSCRIPTIONS, TICKETS, TICKETS_BY_SUBSCRIPTION, id_key,
+    id_of, identities, millis, place, quote_key, session_key,
 };
+use crate::writer::is_told;
 
 /// The most differences that are told of each table.
 const TOLD_MAX: usize = 100;
@@ -40,6 +49,11 @@ impl Store {
         audit_sessions(&txn, &mut told)?;
         audit_payments(&txn, &mut told)?;
         audit_accounting(&txn, &mut told)?;
+        audit_reverts(&txn, &mut told)?;
+        audit_tickets(&txn, &mut told)?;
+        audit_quotes(&txn, |quote| self.verify_quote(quote), &mut told)?;
+        audit_notices(&txn, &mut told)?;
+        audit_histories(&txn, &mut told)?;
         Ok(told)
     }
 }
@@ -139,7 +153,7 @@ fn audit_payments(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), F
     for row in txn.open_table(CHECKOUTS)?.iter()? {
         let (key, value) = row?;
         let id = key.value();
-        let checkout = decode_checkout(CheckoutId(uuid::Uuid::from_u128(id)), value.value())?;
+        let checkout = decode_checkout(CheckoutId(Uuid::from_u128(id)), value.value())?;
         by_owner.insert((
             id_key(checkout.subscription),
             millis(checkout.created_at),
@@ -164,6 +178,97 @@ fn audit_payments(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), F
     compare("open_checkouts", &open, &found, told);
     let found = rows(&txn.open_table(CHECKOUTS_BY_SUBSCRIPTION)?, |key, ()| key)?;
     compare("checkouts_by_subscription", &by_owner, &found, told);
+    Ok(())
+}
+
+fn audit_reverts(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), Fault> {
+    let (mut pending, mut by_owner) = (BTreeSet::new(), BTreeSet::new());
+    for row in txn.open_table(REVERTS)?.iter()? {
+        let (key, value) = row?;
+        let request = decode_revert(RevertId(Uuid::from_u128(key.value())), value.value())?;
+        by_owner.insert((id_key(request.subscription), key.value()));
+        if request.state == RevertState::Pending {
+            pending.insert(key.value());
+        }
+    }
+    let found = rows(&txn.open_table(PENDING_REVERTS)?, |key, ()| key)?;
+    compare("pending_reverts", &pending, &found, told);
+    let found = rows(&txn.open_table(REVERTS_BY_SUBSCRIPTION)?, |key, ()| key)?;
+    compare("reverts_by_subscription", &by_owner, &found, told);
+    Ok(())
+}
+
+fn audit_tickets(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), Fault> {
+    let (mut open, mut by_owner) = (BTreeSet::new(), BTreeSet::new());
+    for row in txn.open_table(TICKETS)?.iter()? {
+        let (key, value) = row?;
+        let ticket = decode_ticket(EntryId(Uuid::from_u128(key.value())), value.value())?;
+        by_owner.insert((id_key(ticket.subscription), key.value()));
+        if ticket.state == TicketState::Open {
+            open.insert(key.value());
+        }
+    }
+    let found = rows(&txn.open_table(OPEN_TICKETS)?, |key, ()| key)?;
+    compare("open_tickets", &open, &found, told);
+    let found = rows(&txn.open_table(TICKETS_BY_SUBSCRIPTION)?, |key, ()| key)?;
+    compare("tickets_by_subscription", &by_owner, &found, told);
+    Ok(())
+}
+
+fn audit_quotes(
+    txn: &ReadTransaction,
+    verifies: impl Fn(&StoredQuote) -> bool,
+    told: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let mut places = BTreeSet::new();
+    for row in txn.open_table(QUOTES)?.iter()? {
+        let (key, value) = row?;
+        let quote = decode_quote(value.value())?;
+        if quote_key(quote.id) != key.value() || !verifies(&quote) {
+            told.push(format!("quotes has {:?}, which is not as signed", quote.id));
+        }
+        places.insert(place(&quote));
+    }
+    let found = rows(&txn.open_table(QUOTES_BY_SUBSCRIPTION)?, |key, ()| key)?;
+    compare("quotes_by_subscription", &places, &found, told);
+    Ok(())
+}
+
+/// A notice may be gone, but none is of an entry that nobody is told of.
+fn audit_notices(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), Fault> {
+    let journal = txn.open_table(JOURNAL)?;
+    for row in txn.open_table(NOTICES)?.iter()? {
+        let (id, sequence) = row?.0.value();
+        let entry = entry_at(&journal, sequence)?;
+        if id_key(entry.subscription) != id || !is_told(&entry) {
+            told.push(format!("notices has {:?} without need", (id, sequence)));
+        }
+    }
+    Ok(())
+}
+
+/// Replays the journal of each subscription, one after the other: its facts must come of it.
+fn audit_histories(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), Fault> {
+    let journal = txn.open_table(JOURNAL)?;
+    let by_subscription = txn.open_table(JOURNAL_BY_SUBSCRIPTION)?;
+    let mut differ = 0;
+    for row in txn.open_table(SUBSCRIPTIONS)?.iter()? {
+        let (key, value) = row?;
+        let id = id_of(key.value());
+        let facts = decode_subscription(id, value.value())?.subscription.facts;
+        let Some(history) = whole_history(&journal, &by_subscription, id)? else {
+            continue;
+        };
+        let difference = match replay_entries(&history) {
+            Ok(replayed) if replayed.facts == facts => continue,
+            Ok(replayed) => format!("{facts:?}, its journal leads to {:?}", replayed.facts),
+            Err(error) => error.to_string(),
+        };
+        differ += 1;
+        if differ <= TOLD_MAX {
+            told.push(format!("subscriptions has {id}: {difference}"));
+        }
+    }
     Ok(())
 }
 

@@ -3,14 +3,15 @@
 //! An entry's hash is SHA-256 over epoch, sequence, the hash before and the body, the numbers as
 //! eight octets, most significant first. A row is the hash and then the body.
 
-use garth_subscription::journal::EntryId;
+use garth_subscription::journal::{EntryId, JournalEntry};
 use garth_subscription::time::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::disk::{Damaged, decode_entry};
+use crate::disk::{Damaged, decode_entry, encode_entry};
+use crate::fault::Fault;
 use crate::record::ChainedEntry;
-use crate::tables::millis;
+use crate::tables::{Meta, Tables, id_key, millis};
 
 /// A SHA-256 digest.
 pub(crate) type Hash = [u8; 32];
@@ -57,6 +58,25 @@ pub(crate) fn chained(sequence: u64, previous: Hash, row: &[u8]) -> Result<Chain
         hash,
         entry: decode_entry(body)?,
     })
+}
+
+/// Adds an entry to the journal, whose end `meta` knows.
+pub(crate) fn append(
+    tables: &mut Tables<'_>,
+    meta: &mut Meta,
+    entry: &JournalEntry,
+) -> Result<(), Fault> {
+    let sequence = meta.sequence + 1;
+    let body = encode_entry(entry);
+    let hash = hash(meta.epoch, sequence, &meta.hash, &body);
+    let row = row(&hash, &body);
+    tables.journal.insert(sequence, row.as_slice())?;
+    tables
+        .journal_by_subscription
+        .insert((id_key(entry.subscription), sequence), ())?;
+    meta.sequence = sequence;
+    meta.hash = hash;
+    Ok(())
 }
 
 /// Bits of a sequence that fit into an entry's id: enough for a million entries a second

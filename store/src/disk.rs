@@ -12,6 +12,10 @@ mod asked;
 mod journal;
 mod network;
 mod plan;
+mod policies;
+mod quote;
+mod requests;
+mod steps;
 mod subscription;
 
 use std::fmt::Display;
@@ -31,6 +35,9 @@ pub(crate) use network::{
     encode_payment,
 };
 pub(crate) use plan::{decode_plan, encode_plan};
+pub(crate) use policies::encode_agenda_policies;
+pub(crate) use quote::{decode_quote, encode_quote, signed_octets};
+pub(crate) use requests::{decode_revert, decode_ticket, encode_revert, encode_ticket};
 pub(crate) use subscription::{
     AnswerRecord, StoredSubscription, decode_answer, decode_indexed, decode_subscription,
     encode_answer, encode_subscription,

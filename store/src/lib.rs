@@ -24,8 +24,10 @@ mod open;
 mod queue;
 mod read;
 mod replay;
+mod requests;
 mod scan;
 mod sessions;
+mod signature;
 mod store;
 mod tables;
 mod writer;
@@ -33,8 +35,11 @@ mod writer;
 pub use disk::Damaged;
 pub use fault::{Fault, OpenError, ReadError, VerifyError};
 pub use queue::{BULK_LANE_MAX, BULK_RECORDS_PER_COMMIT, COMMAND_LANE_MAX, COMMANDS_PER_COMMIT};
-pub use read::{READ_MAX, Verified};
+pub use read::{HISTORY_MAX, READ_MAX, Verified};
+pub use requests::RevertFilter;
 pub use store::{
     ACCOUNTING_BATCH_MAX, Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, StoreStatus,
 };
-pub use writer::CommitTimes;
+pub use writer::{
+    CommitTimes, NOTICES_KEPT, OPEN_TICKETS_MAX, PENDING_REVERTS_MAX, QUOTES_KEPT, TICKETS_KEPT,
+};

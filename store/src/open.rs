@@ -23,12 +23,14 @@ use crate::queue::Queue;
 use crate::replay::{self, Extent};
 use crate::scan::Scan;
 use crate::sessions::Sessions;
+use crate::signature::QuoteKey;
 use crate::store::Options;
 use crate::tables::{
-    JOURNAL, META, META_ACCOUNTING_FOLDED, META_CURRENCY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION,
-    SUBSCRIPTIONS, Tables, fixed, has_meta, id_of, session_key,
+    JOURNAL, META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_CURRENCY, META_QUOTE_KEY,
+    META_SCHEMA, Meta, PLANS, SCHEMA_VERSION, SUBSCRIPTIONS, Tables, fixed, has_meta, id_of,
+    session_key,
 };
-use crate::writer::{self, Counters, Shared};
+use crate::writer::{self, Counters, Shared, agenda_digest};
 
 /// The first life of an edge's journal.
 const FIRST_EPOCH: u64 = 1;
@@ -79,7 +81,7 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError
             .open(unfinished)
             .map_err(OpenError::File)?;
         let db = builder.create_file(file).map_err(database_error)?;
-        create(&db, options.currency)?;
+        create(&db, options)?;
         drop(db);
         give_name(unfinished, path).map_err(OpenError::File)?;
     }
@@ -114,12 +116,14 @@ fn restrict(file: &File) -> io::Result<()> {
 /// Creates the tables or checks them, and reads what memory needs of them.
 pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Extent), OpenError> {
     if has_meta(&db.begin_read()?)? {
-        check(&db, options.currency)?;
+        check(&db, &options)?;
     } else {
-        create(&db, options.currency)?;
+        create(&db, &options)?;
     }
     let txn = db.begin_read()?;
-    let meta = Meta::read(&txn.open_table(META)?)?;
+    let table = txn.open_table(META)?;
+    let meta = Meta::read(&table)?;
+    let quote_key = QuoteKey::new(fixed(&table, META_QUOTE_KEY)?);
     check_head(&txn, &meta)?;
     let catalogue = catalogue(&txn, options.currency)?;
     let index = Index::new();
@@ -134,27 +138,29 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Exte
         index,
         sessions: RwLock::new(sessions),
         rules: ArcSwap::from_pointee(Rules {
-            policy: options.policy,
+            policies: options.policies,
             catalogue,
         }),
         clock: options.clock,
         observer: options.observer,
         limits: options.limits,
+        quote_key,
         counters: Counters::default(),
     };
     shared.publish_meta(&meta);
     Ok((shared, meta, extent))
 }
 
-fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
+fn create(db: &Database, options: &Options) -> Result<(), OpenError> {
     let mut edge = [0; 4];
     getrandom::fill(&mut edge).map_err(OpenError::Random)?;
+    let quote_key = QuoteKey::random().map_err(OpenError::Random)?;
     let txn = writer::begin(db)?;
     {
         let mut tables = Tables::create(&txn)?;
         let schema = SCHEMA_VERSION.to_be_bytes();
         tables.meta.insert(META_SCHEMA, schema.as_slice())?;
-        let currency = currency.as_str().as_bytes();
+        let currency = options.currency.as_str().as_bytes();
         tables.meta.insert(META_CURRENCY, currency)?;
         Meta {
             edge: u32::from_be_bytes(edge),
@@ -162,12 +168,20 @@ fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
             committed_at: Timestamp::MIN,
             sequence: 0,
             hash: NO_HASH,
+            price_list: 0,
         }
         .write(&mut tables.meta)?;
         let folded = 0_u64.to_be_bytes();
         tables
             .meta
             .insert(META_ACCOUNTING_FOLDED, folded.as_slice())?;
+        tables
+            .meta
+            .insert(META_QUOTE_KEY, quote_key.octets().as_slice())?;
+        let policies = agenda_digest(&options.policies);
+        tables
+            .meta
+            .insert(META_AGENDA_POLICIES, policies.as_slice())?;
     }
     txn.commit()?;
     Ok(())
@@ -175,7 +189,8 @@ fn create(db: &Database, currency: Currency) -> Result<(), OpenError> {
 
 /// Proves that this program can read the file; migrates an older one. It writes nothing before
 /// that is clear.
-fn check(db: &Database, currency: Currency) -> Result<(), OpenError> {
+fn check(db: &Database, options: &Options) -> Result<(), OpenError> {
+    let currency = options.currency;
     let txn = db.begin_read()?;
     let meta = txn.open_table(META)?;
     let schema = u32::from_be_bytes(fixed(&meta, META_SCHEMA)?);
@@ -197,7 +212,7 @@ fn check(db: &Database, currency: Currency) -> Result<(), OpenError> {
     }
     drop(meta);
     drop(txn);
-    Ok(migrate::up(db, schema)?)
+    migrate::up(db, schema, options)
 }
 
 /// Proves that the journal ends where the store remembers.

@@ -4,14 +4,16 @@
 
 use std::ops::Bound;
 
+use garth_subscription::Command;
 use garth_subscription::facts::SubscriptionId;
+use garth_subscription::journal::JournalEntry;
 use garth_subscription::subscriber::{MacAddress, Subscriber};
 use garth_subscription::text::PaymentId;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
 
 use crate::chain::{self, Hash, NO_HASH};
-use crate::disk::{Damaged, decode_checkout, decode_payment, decode_subscription};
+use crate::disk::{Damaged, decode_checkout, decode_entry, decode_payment, decode_subscription};
 use crate::fault::{Fault, ReadError, VerifyError};
 use crate::index::{Content, Index};
 use crate::open;
@@ -20,13 +22,16 @@ use crate::replay;
 use crate::store::Store;
 use crate::tables::{
     CHECKOUTS, CHECKOUTS_BY_SUBSCRIPTION, IDENTITIES, IdentityKind, JOURNAL,
-    JOURNAL_BY_SUBSCRIPTION, META, Meta, OPEN_CHECKOUTS, PAYMENTS, SUBSCRIPTIONS, id_key, id_of,
-    identities, identity_text,
+    JOURNAL_BY_SUBSCRIPTION, META, Meta, OPEN_CHECKOUTS, PAYMENTS, REVERTS, SUBSCRIPTIONS, id_key,
+    id_of, identities, identity_text, read_revert, revert_key,
 };
 use crate::write::WriteError;
+use crate::writer::{Known, Stop};
 
 /// The most rows that one read returns, whatever is asked for.
 pub const READ_MAX: usize = 10_000;
+/// The most journal entries of one subscription that are replayed; a revert of more is refused.
+pub const HISTORY_MAX: usize = 10_000;
 /// How many entries are verified between two reports of progress.
 const PROGRESS_EVERY: u64 = 4_096;
 
@@ -189,6 +194,69 @@ impl Store {
         open::fill_sessions(&index, &replay::sessions(&txn)?.0)?;
         Ok(index.content())
     }
+}
+
+impl Store {
+    /// What the rules must know of a subscription for that command; nothing if there is none.
+    pub(crate) fn known(
+        &self,
+        id: SubscriptionId,
+        command: &Command,
+    ) -> Result<Option<Known>, WriteError> {
+        let txn = self.snapshot().map_err(Stop::from)?;
+        Ok(known(&txn, id, command)?)
+    }
+}
+
+fn known(
+    txn: &ReadTransaction,
+    id: SubscriptionId,
+    command: &Command,
+) -> Result<Option<Known>, Stop> {
+    let Some(subscription) = read_subscription(txn, id)? else {
+        return Ok(None);
+    };
+    let meta = Meta::read(&txn.open_table(META).map_err(Fault::from)?)?;
+    let known = Known::gather(
+        subscription,
+        command,
+        meta,
+        |id| {
+            let journal = txn.open_table(JOURNAL)?;
+            whole_history(&journal, &txn.open_table(JOURNAL_BY_SUBSCRIPTION)?, id)
+        },
+        |id| read_revert(&txn.open_table(REVERTS)?, revert_key(id)),
+    )?;
+    Ok(Some(known))
+}
+
+/// Every journal entry of a subscription, oldest first; nothing if they are more than
+/// [`HISTORY_MAX`].
+pub(crate) fn whole_history(
+    journal: &impl ReadableTable<u64, &'static [u8]>,
+    by_subscription: &impl ReadableTable<(u128, u64), ()>,
+    id: SubscriptionId,
+) -> Result<Option<Vec<JournalEntry>>, Fault> {
+    let all = (id_key(id), 0)..=(id_key(id), u64::MAX);
+    let mut entries = Vec::new();
+    for row in by_subscription.range(all)? {
+        let (_, sequence) = row?.0.value();
+        if entries.len() == HISTORY_MAX {
+            return Ok(None);
+        }
+        entries.push(entry_at(journal, sequence)?);
+    }
+    Ok(Some(entries))
+}
+
+/// The journal entry of that sequence.
+pub(crate) fn entry_at(
+    journal: &impl ReadableTable<u64, &'static [u8]>,
+    sequence: u64,
+) -> Result<JournalEntry, Fault> {
+    let missing = || Damaged::new("journal", format_args!("entry {sequence} is missing"));
+    let row = journal.get(sequence)?.ok_or_else(missing)?;
+    Ok(decode_entry(chain::parts(row.value())?.1)?)
 }
 
 fn read_subscription(

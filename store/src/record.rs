@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use garth_subscription::calendar::Months;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::{EntryId, JournalEntry};
+use garth_subscription::quote::{Offer, Quote};
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Subscriber, UserName};
-use garth_subscription::text::PaymentId;
+use garth_subscription::text::{ActorName, Message, PaymentId, PlanId, Reason};
 use garth_subscription::{Facts, Money, Timestamp};
 use uuid::Uuid;
 
@@ -131,8 +131,10 @@ pub struct Checkout {
     pub id: CheckoutId,
     /// Whose.
     pub subscription: SubscriptionId,
-    /// What it buys.
-    pub months: Months,
+    /// What it buys; nothing where the money only goes on the account.
+    pub offer: Option<Offer>,
+    /// The quote that it was opened for.
+    pub quote: Option<QuoteId>,
     /// What it costs after credit; what the gateway is to take.
     pub total: Money,
     /// When it was opened.
@@ -141,6 +143,71 @@ pub struct Checkout {
     pub gateway_session: Option<Box<str>>,
     /// How it stands.
     pub state: CheckoutState,
+}
+
+/// Names a quote: random, so that it cannot be guessed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct QuoteId(pub Uuid);
+
+/// A price that was promised for a time (E6).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredQuote {
+    /// Which one.
+    pub id: QuoteId,
+    /// For which subscription.
+    pub subscription: SubscriptionId,
+    /// The price, line by line.
+    pub quote: Quote,
+    /// What is promised, and until when.
+    pub offer: Offer,
+    /// The version of the price list that it was made from.
+    pub price_list: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// HMAC-SHA256 over all of it, with this edge's key.
+    pub signature: [u8; 32],
+}
+
+/// A subscriber's wish for another plan, for the operators to answer (L18).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ticket {
+    /// The journal entry that tells of it, which is its name as well.
+    pub id: EntryId,
+    /// Whose.
+    pub subscription: SubscriptionId,
+    /// Which plan, if they know.
+    pub plan: Option<PlanId>,
+    /// In their words.
+    pub message: Message,
+    /// When.
+    pub created_at: Timestamp,
+    /// How it stands.
+    pub state: TicketState,
+}
+
+/// How a ticket stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TicketState {
+    /// Nobody has answered it.
+    Open,
+    /// It is dealt with.
+    Closed {
+        /// By whom.
+        by: ActorName,
+        /// When.
+        at: Timestamp,
+        /// What they say to it; the subscriber sees it.
+        answer: Option<Reason>,
+    },
+}
+
+/// Something that a subscriber is told in the portal until they have seen it (L6, T17, E16).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notice {
+    /// The place of its entry in the journal, which names it.
+    pub sequence: u64,
+    /// What happened.
+    pub entry: JournalEntry,
 }
 
 /// How a checkout stands.

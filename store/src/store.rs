@@ -10,10 +10,10 @@ use garth_subscription::command::{Actor, Command};
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
 use garth_subscription::plan::Plan;
-use garth_subscription::policy::{Policy, Rules};
+use garth_subscription::policy::{Policies, Rules};
 use garth_subscription::text::CommandId;
 use garth_subscription::time::{Span, Timestamp};
-use garth_subscription::{Decision, Refusal, decide};
+use garth_subscription::{Case, Decision, Refusal, decide};
 
 use crate::fault::OpenError;
 use crate::index::Index;
@@ -53,7 +53,7 @@ pub trait Observer: Send + Sync {
 #[derive(Clone)]
 pub struct Options {
     /// The ISP's choices.
-    pub policy: Policy,
+    pub policies: Policies,
     /// The currency that accounts are kept in; fixed with the first opening of a file.
     pub currency: Currency,
     /// Where the time comes from.
@@ -89,6 +89,8 @@ pub struct Limits {
     pub open_checkouts_max: u64,
     /// The most of them of one subscription.
     pub open_checkouts_each_max: u64,
+    /// For how long a quote's price is promised.
+    pub quote_holds: Span,
 }
 
 impl Default for Limits {
@@ -102,6 +104,7 @@ impl Default for Limits {
             fold_sessions_max: 4_096,
             open_checkouts_max: 100_000,
             open_checkouts_each_max: 32,
+            quote_holds: Span::from_seconds(30 * 60),
         }
     }
 }
@@ -236,10 +239,10 @@ impl Store {
         self.shared().rules.load_full()
     }
 
-    /// Puts another policy in place; it holds from the next commit on.
-    pub fn set_policy(&self, policy: Policy) {
+    /// Puts other policies in place; they hold from the next commit on.
+    pub fn set_policies(&self, policies: Policies) {
         self.shared().rules.rcu(move |rules| Rules {
-            policy: policy.clone(),
+            policies: policies.clone(),
             catalogue: rules.catalogue.clone(),
         });
     }
@@ -304,20 +307,32 @@ impl Store {
     /// As [`Self::command`], as far as rules go; [`WriteError::Failed`] if the disk cannot be read.
     pub fn preview(&self, request: &CommandRequest) -> Result<Decision, WriteError> {
         let rules = self.rules();
-        let subscription = self
-            .subscription(request.subscription)
-            .map_err(|error| WriteError::Failed(error.to_string()))?;
+        let known = self.known(request.subscription, &request.order.command)?;
         let order = &request.order;
-        match (&order.command, subscription) {
-            (Command::Create(_), subscription) => {
-                let facts = subscription.as_ref().map(|known| &known.facts);
-                Ok(decide(facts, order, self.now(), &rules)?)
-            }
-            (_, None) => Err(Refusal::Unknown.into()),
-            (_, Some(known)) => {
-                Ok(writer::stage(&known.facts, order, self.now(), &rules)?.decision)
-            }
+        if let Command::Create(_) = order.command {
+            let case = Case {
+                facts: known.as_ref().map(|known| &known.subscription.facts),
+                ..Case::default()
+            };
+            return Ok(decide(case, order, self.now(), rules.terms(None))?);
         }
+        let known = known.ok_or(Refusal::Unknown)?;
+        Ok(writer::stage(&known, order, self.now(), &rules)?.decision)
+    }
+
+    /// A new subscription that would be added now, without adding it (L31).
+    ///
+    /// # Errors
+    /// As [`Self::add`], as far as rules go.
+    pub fn preview_add(
+        &self,
+        new: &NewSubscription,
+        actor: &Actor,
+    ) -> Result<Decision, WriteError> {
+        let rules = self.rules();
+        let order = writer::birth(new, actor);
+        let terms = rules.terms(new.subscriber.partner.as_ref());
+        Ok(decide(Case::default(), &order, self.now(), terms)?)
     }
 
     /// Decides a command and commits what it changes.
@@ -466,7 +481,7 @@ impl Store {
     }
 
     /// Sends a write to the writer and waits for its answer.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         write: impl FnOnce(Reply<T>) -> Write,
     ) -> Result<T, WriteError> {

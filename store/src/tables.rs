@@ -20,6 +20,15 @@
 //! | `open_checkouts` | id | – |
 //! | `checkouts_by_subscription` | id, creation instant, checkout id | – |
 //! | `commands` | command id | digest of the request and the answer it got |
+//! | `reverts` | id | request to take an entry back |
+//! | `pending_reverts` | request id | – |
+//! | `reverts_by_subscription` | id, request id | – |
+//! | `tickets` | id of its journal entry | ticket |
+//! | `open_tickets` | ticket id | – |
+//! | `tickets_by_subscription` | id, ticket id | – |
+//! | `quotes` | id | signature, then quote |
+//! | `quotes_by_subscription` | id, creation instant, quote id | – |
+//! | `notices` | id, sequence of a journal entry | – |
 //!
 //! The outbox for the ledger is no table: every journal entry has to be delivered, in order, so
 //! what waits is the journal above the sequence that the ledger has acknowledged. A number cannot
@@ -37,6 +46,8 @@
 //! Instants in keys are milliseconds since 1970 as `u64`; ids are UUIDs as `u128`, so that redb
 //! sorts both as people do.
 
+mod requests;
+
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::Subscriber;
 use garth_subscription::time::Timestamp;
@@ -46,6 +57,12 @@ use crate::disk::{Damaged, decode_session, encode_closed};
 use crate::fault::Fault;
 use crate::record::SessionKey;
 use crate::sessions::rules::Closed;
+
+pub(crate) use requests::{
+    NOTICES, OPEN_TICKETS, PENDING_REVERTS, QUOTES, QUOTES_BY_SUBSCRIPTION, Quotes, REVERTS,
+    REVERTS_BY_SUBSCRIPTION, Reverts, TICKETS, TICKETS_BY_SUBSCRIPTION, Tickets, place, quote_key,
+    read_quote, read_revert, read_ticket, revert_key, ticket_key,
+};
 
 type Definition<K, V> = TableDefinition<'static, K, V>;
 type Octets = &'static [u8];
@@ -73,8 +90,9 @@ pub(crate) const CHECKOUTS_BY_SUBSCRIPTION: Definition<(u128, u64, u128), ()> =
     Definition::new("checkouts_by_subscription");
 pub(crate) const COMMANDS: Definition<&str, Octets> = Definition::new("commands");
 
-/// Every table that requests change, open for writing in one transaction. The fold of the accounting
-/// log opens `live_sessions` and `accounting_folds` for itself.
+/// Every table that requests change often, open for writing in one transaction. The fold of the
+/// accounting log opens `live_sessions` and `accounting_folds` for itself; [`requests`] are opened
+/// where they are needed.
 pub(crate) struct Tables<'txn> {
     pub(crate) meta: Table<'txn, &'static str, Octets>,
     pub(crate) plans: Table<'txn, &'static str, Octets>,
@@ -97,6 +115,7 @@ impl<'txn> Tables<'txn> {
     pub(crate) fn create(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
         txn.open_table(LIVE_SESSIONS)?;
         txn.open_table(ACCOUNTING_FOLDS)?;
+        requests::create(txn)?;
         Self::open(txn)
     }
 
@@ -170,7 +189,7 @@ impl<'txn> ClosedTables<'txn> {
 }
 
 /// The version of the tables as a whole.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// What the store knows of itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -185,12 +204,24 @@ pub(crate) struct Meta {
     pub(crate) sequence: u64,
     /// Its hash; zeros before the first.
     pub(crate) hash: [u8; 32],
+    /// The version of the price list: every change of the catalogue raises it; 0 before the first.
+    pub(crate) price_list: u64,
 }
 
 pub(crate) const META_SCHEMA: &str = "schema";
 pub(crate) const META_CURRENCY: &str = "currency";
 /// The last event of the accounting log that every row of the tables of sessions has.
 pub(crate) const META_ACCOUNTING_FOLDED: &str = "accounting_folded";
+/// The key that quotes are signed with.
+pub(crate) const META_QUOTE_KEY: &str = "quote_key";
+/// The digest of the policies that every row of the agenda is by.
+pub(crate) const META_AGENDA_POLICIES: &str = "agenda_policies";
+/// While the agenda is computed anew: the digest of the policies that it will be by, and the key of
+/// the subscription that is next.
+pub(crate) const META_AGENDA_RENEWAL: &str = "agenda_renewal";
+/// While a file is brought up to schema 3: the key of the subscription that is next.
+pub(crate) const META_UPGRADE: &str = "upgrade_to_3";
+pub(crate) const META_PRICE_LIST: &str = "price_list";
 const META_EDGE: &str = "edge";
 const META_EPOCH: &str = "epoch";
 const META_HEAD: &str = "head";
@@ -207,6 +238,7 @@ impl Meta {
             committed_at: of_millis(u64::from_be_bytes(*committed_at))?,
             sequence: u64::from_be_bytes(*sequence),
             hash: hash.try_into().expect("32 octets"),
+            price_list: u64::from_be_bytes(fixed(table, META_PRICE_LIST)?),
         })
     }
 
@@ -214,7 +246,17 @@ impl Meta {
     pub(crate) fn write(&self, table: &mut Table<'_, &'static str, Octets>) -> Result<(), Fault> {
         table.insert(META_EDGE, self.edge.to_be_bytes().as_slice())?;
         table.insert(META_EPOCH, self.epoch.to_be_bytes().as_slice())?;
+        self.write_price_list(table)?;
         self.write_head(table)
+    }
+
+    /// Writes what moves with the catalogue.
+    pub(crate) fn write_price_list(
+        &self,
+        table: &mut Table<'_, &'static str, Octets>,
+    ) -> Result<(), Fault> {
+        table.insert(META_PRICE_LIST, self.price_list.to_be_bytes().as_slice())?;
+        Ok(())
     }
 
     /// Writes what moves with every commit.

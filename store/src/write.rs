@@ -1,14 +1,20 @@
 //! What can be asked of the writer, and what it answers.
 
+use garth_subscription::calendar::Months;
 use garth_subscription::command::Create;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::EntryId;
 use garth_subscription::plan::{CatalogueError, Plan};
+use garth_subscription::revert::RevertId;
 use garth_subscription::subscriber::Subscriber;
-use garth_subscription::text::{CommandId, PaymentId, PlanId};
+use garth_subscription::text::{ActorName, CommandId, PaymentId, PlanId, Reason};
 use garth_subscription::{Actor, Decision, Money, Order, Refusal, Timestamp};
 
-use crate::record::{AccountingRecord, Checkout, CheckoutId, SessionKey};
+use crate::read::HISTORY_MAX;
+use crate::record::{
+    AccountingRecord, Checkout, CheckoutId, QuoteId, SessionKey, StoredQuote, Ticket,
+};
+use crate::writer::{OPEN_TICKETS_MAX, PENDING_REVERTS_MAX};
 
 /// A command for one subscription.
 #[derive(Clone, Debug)]
@@ -56,6 +62,19 @@ pub struct CaptureRequest {
     pub actor: Actor,
 }
 
+/// What a quote is to be made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuoteRequest {
+    /// The id that it will have.
+    pub(crate) id: QuoteId,
+    /// For which subscription.
+    pub(crate) subscription: SubscriptionId,
+    /// How many months.
+    pub(crate) months: Months,
+    /// Whether it pauses at the end of them (L13).
+    pub(crate) then_pause: bool,
+}
+
 /// Why the writer did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
@@ -82,6 +101,31 @@ pub enum WriteError {
     /// No such checkout.
     #[error("there is no such checkout")]
     UnknownCheckout,
+    /// Too many requests of one subscription wait for another operator (L3).
+    #[error(
+        "{PENDING_REVERTS_MAX} requests of this subscription wait for a decision; decide them first"
+    )]
+    TooManyRequests,
+    /// A request for the same entry waits, and the subscription is as it was (L3).
+    #[error("request {id} to take this entry back waits for a decision already", id = .0.0)]
+    EntryRequested(RevertId),
+    /// The request id is that of another request.
+    #[error("this request id is in use")]
+    RequestIdReused,
+    /// Too many tickets of one subscription wait for an answer (L18).
+    #[error("{OPEN_TICKETS_MAX} requests of this subscriber wait for an answer already")]
+    TooManyTickets,
+    /// No such ticket.
+    #[error("there is no such ticket")]
+    UnknownTicket,
+    /// A ticket is closed once.
+    #[error("this ticket was closed by {0} already")]
+    TicketClosed(ActorName),
+    /// The command asks for the whole journal of the subscription, which is too long (L4).
+    #[error(
+        "the journal of this subscription has more than {HISTORY_MAX} entries: none can be taken back"
+    )]
+    HistoryTooLong,
     /// The plans are no catalogue.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -103,6 +147,8 @@ pub struct Fired {
     pub agenda: usize,
     /// Subscriptions whose standing time alone has changed.
     pub boundaries: usize,
+    /// Subscriptions whose place in the agenda was computed anew, as policies have changed.
+    pub renewed: usize,
     /// Sessions closed because their NAS has long said nothing of them.
     pub stale_sessions: usize,
     /// Whether more is due than one call does: call again at once.
@@ -138,6 +184,9 @@ pub(crate) enum Write {
     ApplyPlans(Vec<Plan>, Actor, Reply<PlansApplied>),
     FireDue(Reply<Fired>),
     CloseSession(SessionKey, u32, Reply<bool>),
+    MakeQuote(QuoteRequest, Reply<StoredQuote>),
+    CloseTicket(EntryId, Actor, Option<Reason>, Reply<Ticket>),
+    DismissNotice(SubscriptionId, u64, Reply<bool>),
 }
 
 /// Where an answer goes. It must not block.
@@ -158,7 +207,10 @@ impl Write {
             | Self::Capture(..)
             | Self::ApplyPlans(..)
             | Self::FireDue(..)
-            | Self::CloseSession(..) => false,
+            | Self::CloseSession(..)
+            | Self::MakeQuote(..)
+            | Self::CloseTicket(..)
+            | Self::DismissNotice(..) => false,
         }
     }
 
@@ -175,7 +227,10 @@ impl Write {
             | Self::Capture(..)
             | Self::ApplyPlans(..)
             | Self::FireDue(..)
-            | Self::CloseSession(..) => 1,
+            | Self::CloseSession(..)
+            | Self::MakeQuote(..)
+            | Self::CloseTicket(..)
+            | Self::DismissNotice(..) => 1,
         }
     }
 
@@ -191,7 +246,9 @@ impl Write {
             | Self::ExpireCheckout(_, reply) => reply(Err(why)),
             Self::ApplyPlans(_, _, reply) => reply(Err(why)),
             Self::FireDue(reply) => reply(Err(why)),
-            Self::CloseSession(_, _, reply) => reply(Err(why)),
+            Self::CloseSession(_, _, reply) | Self::DismissNotice(_, _, reply) => reply(Err(why)),
+            Self::MakeQuote(_, reply) => reply(Err(why)),
+            Self::CloseTicket(_, _, _, reply) => reply(Err(why)),
         }
     }
 }

@@ -9,10 +9,13 @@
 //! and the process should exit (DESIGN section 2).
 
 mod accounting;
+mod agenda;
 mod figures;
 mod fold;
 mod payments;
 mod plans;
+mod quotes;
+mod requests;
 mod subscriptions;
 mod timer;
 
@@ -34,14 +37,20 @@ use crate::replay::Extent;
 use crate::sessions::Sessions;
 use crate::sessions::rules::Live;
 use crate::sessions::staged::Staged;
+use crate::signature::QuoteKey;
 use crate::store::{Clock, Limits, Observer};
 use crate::tables::{Meta, Tables, session_key};
 use crate::write::{Reply, Write, WriteError};
 
+use agenda::Digested;
+pub(crate) use agenda::digest as agenda_digest;
 pub use figures::CommitTimes;
 use figures::Figures;
 use fold::Log;
-pub(crate) use subscriptions::stage;
+pub use quotes::QUOTES_KEPT;
+pub(crate) use requests::is_told;
+pub use requests::{NOTICES_KEPT, OPEN_TICKETS_MAX, PENDING_REVERTS_MAX, TICKETS_KEPT};
+pub(crate) use subscriptions::{Known, Settled, birth, boundary, stage};
 
 /// What the handle and the writer share.
 pub(crate) struct Shared {
@@ -53,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) limits: Limits,
+    pub(crate) quote_key: QuoteKey,
     pub(crate) counters: Counters,
 }
 
@@ -118,7 +128,7 @@ impl Shared {
 }
 
 /// Why a request is not done.
-enum Stop {
+pub(crate) enum Stop {
     /// A rule or a check says no. Nothing was touched.
     Refused(WriteError),
     /// The disk failed: the end.
@@ -136,6 +146,15 @@ macro_rules! stop_from_fault {
 }
 
 stop_from_fault!(Fault, Damaged, redb::StorageError);
+
+impl From<Stop> for WriteError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(error) => error,
+            Stop::Fault(fault) => failure(&fault),
+        }
+    }
+}
 
 impl From<WriteError> for Stop {
     fn from(error: WriteError) -> Self {
@@ -169,12 +188,16 @@ struct Memory {
     /// Where the search for stale sessions goes on.
     stale_after: Option<Vec<u8>>,
     log: Log,
+    /// The rules of the last tick.
+    digested: Option<Digested>,
 }
 
 /// One transaction, and what has been done in it.
 struct Batch<'a> {
     shared: &'a Shared,
     memory: &'a mut Memory,
+    /// For the tables that are opened where they are needed.
+    txn: &'a WriteTransaction,
     tables: Tables<'a>,
     /// As they are without this batch.
     sessions: RwLockReadGuard<'a, Sessions>,
@@ -324,6 +347,7 @@ fn fill(
     let mut batch = Batch {
         shared,
         memory,
+        txn,
         tables: Tables::open(txn)?,
         sessions: shared.sessions(),
         staged: Staged::default(),
@@ -384,7 +408,7 @@ fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
         shared.index.publish_rates(&rules.catalogue);
         // A policy that was set meanwhile stays.
         shared.rules.rcu(|current| Rules {
-            policy: current.policy.clone(),
+            policies: current.policies.clone(),
             catalogue: rules.catalogue.clone(),
         });
         shared.observer.catalogue_changed();
@@ -435,9 +459,16 @@ impl Batch<'_> {
             Write::ApplyPlans(plans, actor, reply) => {
                 settle(self.apply_plans(plans, &actor), reply, answers)
             }
-            Write::FireDue(reply) => settle(self.fire_due(), reply, answers),
+            Write::FireDue(reply) => settle(self.tick(), reply, answers),
             Write::CloseSession(key, cause, reply) => {
                 settle(self.close_session(&key, cause), reply, answers)
+            }
+            Write::MakeQuote(wanted, reply) => settle(self.make_quote(wanted), reply, answers),
+            Write::CloseTicket(id, by, answer, reply) => {
+                settle(self.close_ticket(id, &by, answer), reply, answers)
+            }
+            Write::DismissNotice(id, sequence, reply) => {
+                settle(self.dismiss_notice(id, sequence), reply, answers)
             }
         }
     }

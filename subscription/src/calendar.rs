@@ -80,18 +80,83 @@ impl CivilDate {
         (self.0.year(), self.0.month(), self.0.day())
     }
 
-    fn plus_months(self, months: u32) -> Result<Self, CalendarError> {
+    /// The same day `months` later, or the last day of that month where it has no such day.
+    ///
+    /// # Errors
+    /// [`CalendarError::Range`] beyond what can be counted.
+    pub fn plus_months(self, months: u32) -> Result<Self, CalendarError> {
         self.0
             .checked_add_months(ChronoMonths::new(months))
             .map(Self)
             .ok_or(CalendarError::Range)
     }
 
-    fn next(self) -> Result<Self, CalendarError> {
+    /// The day `days` later.
+    ///
+    /// # Errors
+    /// [`CalendarError::Range`] beyond what can be counted.
+    pub fn plus_days(self, days: u32) -> Result<Self, CalendarError> {
         self.0
-            .checked_add_days(Days::new(1))
+            .checked_add_days(Days::new(u64::from(days)))
             .map(Self)
             .ok_or(CalendarError::Range)
+    }
+
+    /// Which day of the week it is.
+    #[must_use]
+    pub fn weekday(self) -> Weekday {
+        let days = self.0.weekday().num_days_from_monday();
+        Weekday::ALL[usize::try_from(days).expect("0 to 6")]
+    }
+
+    fn next(self) -> Result<Self, CalendarError> {
+        self.plus_days(1)
+    }
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Weekday {
+    /// The first one (ISO 8601).
+    Monday,
+    /// The second one.
+    Tuesday,
+    /// The third one.
+    Wednesday,
+    /// The fourth one.
+    Thursday,
+    /// The fifth one.
+    Friday,
+    /// The sixth one.
+    Saturday,
+    /// The last one.
+    Sunday,
+}
+
+impl Weekday {
+    /// All of them, from Monday on.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
     }
 }
 
@@ -130,6 +195,12 @@ impl BillingZone {
     /// Coordinated universal time.
     pub const UTC: Self = Self(Tz::UTC);
 
+    /// Its IANA name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0.name()
+    }
+
     /// The civil date at `at`.
     #[must_use]
     pub fn date_of(self, at: Timestamp) -> CivilDate {
@@ -142,8 +213,25 @@ impl BillingZone {
     /// # Errors
     /// [`CalendarError::Range`] outside the years 1970 to 9999.
     pub fn start_of(self, date: CivilDate) -> Result<Timestamp, CalendarError> {
-        let midnight = date.0.and_hms_opt(0, 0, 0).ok_or(CalendarError::Range)?;
-        let at = self.resolve(midnight).ok_or(CalendarError::Range)?;
+        self.at_minute(date, 0)
+    }
+
+    /// The instant at which clocks show `minute_of_day` minutes after midnight on `date`; where that is
+    /// skipped or repeated, as [`Self::start_of`].
+    ///
+    /// # Errors
+    /// [`CalendarError::Range`] outside the years 1970 to 9999, or for no minute of a day.
+    pub fn at_minute(
+        self,
+        date: CivilDate,
+        minute_of_day: u16,
+    ) -> Result<Timestamp, CalendarError> {
+        let (hour, minute) = (u32::from(minute_of_day) / 60, u32::from(minute_of_day) % 60);
+        let local = date
+            .0
+            .and_hms_opt(hour, minute, 0)
+            .ok_or(CalendarError::Range)?;
+        let at = self.resolve(local).ok_or(CalendarError::Range)?;
         Timestamp::from_utc(at.to_utc()).ok_or(CalendarError::Range)
     }
 
@@ -293,6 +381,30 @@ impl Anchor {
         })
     }
 
+    /// The first boundary at or after `at`.
+    ///
+    /// # Errors
+    /// As [`Self::boundary`].
+    pub fn first_at_or_after(
+        self,
+        at: Timestamp,
+        zone: BillingZone,
+    ) -> Result<Extended, CalendarError> {
+        let (year, month, _) = zone.date_of(at).ymd();
+        let (anchor_year, anchor_month, _) = self.date.ymd();
+        let months =
+            i64::from(year - anchor_year) * 12 + i64::from(month) - i64::from(anchor_month);
+        let mut index = u32::try_from(months).unwrap_or(0);
+        // A boundary may fall late in the month: then the next one is meant.
+        while self.boundary(index, zone)? < at {
+            index += 1;
+        }
+        Ok(Extended {
+            paid_through: self.boundary(index, zone)?,
+            anchor: self,
+        })
+    }
+
     /// The k with `boundary(k) == at`, if there is one.
     fn index_of(self, at: Timestamp, zone: BillingZone) -> Option<u32> {
         let (year, month, _) = zone.date_of(at).ymd();
@@ -308,174 +420,4 @@ impl Anchor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn date(text: &str) -> CivilDate {
-        text.parse().unwrap()
-    }
-
-    fn zone(name: &str) -> BillingZone {
-        name.parse().unwrap()
-    }
-
-    fn months(count: u16) -> Months {
-        Months::new(count).unwrap()
-    }
-
-    fn boundary_date(anchor: &str, months: u32) -> String {
-        let zone = BillingZone::UTC;
-        zone.date_of(
-            Anchor { date: date(anchor) }
-                .boundary(months, zone)
-                .unwrap(),
-        )
-        .to_string()
-    }
-
-    #[test]
-    fn e1_months_count_from_the_anchor_and_are_clamped() {
-        for (anchor, months, expected) in [
-            ("2024-01-31", 1, "2024-02-29"),
-            ("2024-01-31", 2, "2024-03-31"),
-            ("2024-01-31", 3, "2024-04-30"),
-            ("2023-01-31", 1, "2023-02-28"),
-            ("2024-02-29", 12, "2025-02-28"),
-            ("2024-02-29", 48, "2028-02-29"),
-        ] {
-            assert_eq!(
-                boundary_date(anchor, months),
-                expected,
-                "{anchor} + {months}"
-            );
-        }
-    }
-
-    #[test]
-    fn e1_n_months_at_once_are_n_single_steps() {
-        for name in [
-            "UTC",
-            "Europe/Vienna",
-            "America/Sao_Paulo",
-            "Pacific/Apia",
-            "Asia/Kathmandu",
-            "America/Havana",
-        ] {
-            let zone = zone(name);
-            for start in [
-                "2009-08-31",
-                "2011-11-30",
-                "2017-01-15",
-                "2024-01-31",
-                "2024-02-29",
-            ] {
-                let anchor = Anchor { date: date(start) };
-                let begin = zone.start_of(anchor.date).unwrap();
-                let at_once = anchor.extend(begin, months(40), zone).unwrap();
-                let mut step = Extended {
-                    paid_through: begin,
-                    anchor,
-                };
-                for _ in 0..40 {
-                    step = step
-                        .anchor
-                        .extend(step.paid_through, months(1), zone)
-                        .unwrap();
-                }
-                assert_eq!(step, at_once, "{name} from {start}");
-            }
-        }
-    }
-
-    #[test]
-    fn e2_a_gap_over_midnight_takes_the_first_instant_after_it() {
-        // Brazil's summer time began at midnight on 2018-11-04: the day starts at 01:00.
-        let start = zone("America/Sao_Paulo")
-            .start_of(date("2018-11-04"))
-            .unwrap();
-        assert_eq!(start.to_string(), "2018-11-04T03:00:00Z");
-        // Samoa had no 2011-12-30 at all: its "midnight" is where the 31st starts.
-        let apia = zone("Pacific/Apia");
-        assert_eq!(
-            apia.start_of(date("2011-12-30")),
-            apia.start_of(date("2011-12-31"))
-        );
-        assert_eq!(
-            apia.start_of(date("2011-12-31")).unwrap().to_string(),
-            "2011-12-30T10:00:00Z"
-        );
-    }
-
-    #[test]
-    fn e2_a_repeated_midnight_takes_the_later_one() {
-        // Cuba's clocks go back at 01:00 to 00:00: midnight of 2024-11-03 comes twice.
-        let start = zone("America/Havana").start_of(date("2024-11-03")).unwrap();
-        assert_eq!(start.to_string(), "2024-11-03T05:00:00Z");
-    }
-
-    #[test]
-    fn e2_a_day_of_summer_time_change_ends_at_local_midnight() {
-        let vienna = zone("Europe/Vienna");
-        assert_eq!(
-            vienna.end_of(date("2027-03-27")).unwrap().to_string(),
-            "2027-03-27T23:00:00Z"
-        );
-        assert_eq!(
-            vienna.end_of(date("2027-03-28")).unwrap().to_string(),
-            "2027-03-28T22:00:00Z"
-        );
-    }
-
-    #[test]
-    fn an_offset_is_no_billing_zone() {
-        assert_eq!("+01:00".parse::<BillingZone>(), Err(CalendarError::Zone));
-    }
-
-    #[test]
-    fn paid_time_that_ends_within_a_day_is_never_cut() {
-        let vienna = zone("Europe/Vienna");
-        let anchor = Anchor {
-            date: date("2024-01-31"),
-        };
-        let banked_until: Timestamp = "2024-05-10T13:37:00Z".parse().unwrap();
-        let extended = anchor.extend(banked_until, months(1), vienna).unwrap();
-        assert_eq!(extended.anchor.date.to_string(), "2024-05-11");
-        assert_eq!(
-            extended.paid_through,
-            vienna.start_of(date("2024-06-11")).unwrap()
-        );
-    }
-
-    #[test]
-    fn dates_that_do_not_exist_or_are_out_of_range_are_refused() {
-        for text in [
-            "2023-02-29",
-            "2024-13-01",
-            "2024-1-01",
-            "24-01-01",
-            "2024-01-01T00:00",
-            "+024-01-01",
-            "",
-        ] {
-            assert_eq!(
-                text.parse::<CivilDate>(),
-                Err(CalendarError::Date),
-                "{text}"
-            );
-        }
-        let last = Anchor {
-            date: date("9999-12-31"),
-        };
-        assert_eq!(
-            last.boundary(120, BillingZone::UTC),
-            Err(CalendarError::Range)
-        );
-        assert_eq!(
-            BillingZone::UTC.start_of(date("1969-12-31")),
-            Err(CalendarError::Range)
-        );
-        for count in [0, 121] {
-            assert_eq!(Months::new(count), Err(CalendarError::Months));
-        }
-    }
-}
+mod tests;

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::calendar::Anchor;
+use crate::calendar::{Anchor, Months};
 use crate::money::Money;
-use crate::text::{ActorName, PlanId, Reason};
+use crate::text::{ActorName, PaymentId, PlanId, Reason};
 use crate::time::{Span, Timestamp};
 
 /// Names a subscription: a UUID, version 7 where it was made here.
@@ -55,12 +55,16 @@ pub enum Ending {
 /// Short-term deactivation by wish (L24–L28): paid time is banked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pause {
-    /// Since when.
+    /// Since when, or from when on: one that is to come is on the agenda.
     pub from: Timestamp,
     /// When it ends by itself; open if `None`.
     pub until: Option<Timestamp>,
     /// Paid time left at its start, given back at its end (L27).
     pub banked: Span,
+    /// Whether the subscriber may not end it (T6).
+    pub is_locked: bool,
+    /// Whether its start is in the journal; before, its services still run.
+    pub has_begun: bool,
 }
 
 /// What a suspension was made for.
@@ -87,6 +91,8 @@ pub struct Suspend {
     pub reason: Option<Reason>,
     /// Until then it is put off (L14): access is what lies below.
     pub postponed_until: Option<Timestamp>,
+    /// Whether the subscriber has put it off: once for each suspension (L14).
+    pub postponed_by_customer: bool,
 }
 
 /// Switched off, still billed (L21).
@@ -116,8 +122,19 @@ pub enum ServiceState {
     Draft,
     /// Running, and billed.
     Effective,
+    /// Taken along by a pause (L25); runs again after it.
+    Held,
     /// Over.
     Ended,
+}
+
+/// When a period is paid for (L10).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Invoicing {
+    /// Before it begins.
+    Forward,
+    /// After it has ended.
+    Backward,
 }
 
 /// One of the items billed together.
@@ -127,22 +144,63 @@ pub struct Service {
     pub plan: PlanId,
     /// Whether it runs.
     pub state: ServiceState,
+    /// When it is paid for; as the subscription where `None`.
+    pub invoicing: Option<Invoicing>,
 }
 
-/// A command that waits for its instant.
+/// How a subscription goes on at the end of its paid time (L9, L10).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Renewal {
+    /// How many months at a time; the fewest on sale where `None`.
+    pub months: Option<Months>,
+    /// Whether credit buys them by itself; as policy says where `None`.
+    pub use_credit: Option<bool>,
+    /// When they are paid for; as policy says where `None`.
+    pub invoicing: Option<Invoicing>,
+}
+
+/// A change of plan that waits for its date (L17).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AgendaItem {
-    /// When it is due.
+pub struct PlanChange {
+    /// When.
     pub at: Timestamp,
-    /// What is to be done.
-    pub action: AgendaAction,
+    /// To what.
+    pub plan: PlanId,
+    /// What was shown to whoever asked (L16); below zero it is paid back.
+    pub price: Money,
+    /// The end of paid service that the price was made for: another end, another price.
+    pub paid_through: Timestamp,
 }
 
-/// What an agenda can hold, in the order that holds at one instant (LIFECYCLE section 4).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum AgendaAction {
-    /// The pause runs out (T7).
-    EndPause,
+/// An end that waits for its date (T19).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Termination {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: ActorName,
+    /// Why.
+    pub reason: Option<Reason>,
+}
+
+/// How much of its pauses a subscription has used in one year (L28).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PauseUse {
+    /// The civil year; 0 before the first pause.
+    pub year: u16,
+    /// Pauses that began in it.
+    pub times: u16,
+    /// Days, or parts of them, of those that have ended.
+    pub days: u16,
+}
+
+/// Access given for money that nobody could confirm yet (E16).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Provisional {
+    /// Which payment.
+    pub payment: PaymentId,
+    /// How much it is said to be.
+    pub amount: Money,
 }
 
 /// Everything the rules know of a subscription.
@@ -166,25 +224,46 @@ pub struct Facts {
     pub plan: PlanId,
     /// What else is billed with it.
     pub services: Vec<Service>,
+    /// How it goes on at the end of its paid time.
+    pub renewal: Renewal,
     /// Credit above zero, debt below.
     pub balance: Money,
+    /// Since when the balance is below zero.
+    pub owing_since: Option<Timestamp>,
+    /// The debt that an operator lifted a suspension for: only a greater one suspends again (L14).
+    pub waived_debt: Option<Money>,
+    /// Whether the end of its paid time is dealt with: it was not renewed.
+    pub has_lapsed: bool,
+    /// The months that are running and invoiced when they are over (L10).
+    pub unbilled: Option<Months>,
+    /// Since when it runs without a break: started, reactivated or back from a pause.
+    pub active_since: Timestamp,
+    /// A change of plan to come; one at most.
+    pub plan_change: Option<PlanChange>,
+    /// Its end to come.
+    pub termination: Option<Termination>,
+    /// The pauses of this year.
+    pub pause_use: PauseUse,
+    /// Payments that nobody has confirmed yet.
+    pub provisional: Vec<Provisional>,
 }
 
 impl Facts {
     /// The most further services of one subscription.
     pub const SERVICES_MAX: usize = 16;
+    /// The most payments of one subscription that wait for confirmation.
+    pub const PROVISIONAL_MAX: usize = 16;
 
-    /// What is due at an instant to come, earliest first. Derived, never stored apart from the facts.
+    /// Whether paid time or grace reaches to `at`: a pause that is to begin then finds something to
+    /// pause.
     #[must_use]
-    pub fn agenda(&self) -> Vec<AgendaItem> {
-        let end_pause = self
-            .holds
-            .pause
-            .and_then(|pause| pause.until)
-            .map(|at| AgendaItem {
-                at,
-                action: AgendaAction::EndPause,
-            });
-        end_pause.into_iter().collect()
+    pub(crate) fn is_served_until(&self, at: Timestamp) -> bool {
+        at <= self.paid_through || self.grace_until.is_some_and(|grace| at <= grace)
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
     }
 }

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::command::{Actor, CommandKind};
+use crate::change::Step;
+use crate::command::{Actor, CommandKind, Note};
 use crate::facts::{Facts, SubscriptionId};
 use crate::money::Money;
 use crate::standing::{Standing, standing};
@@ -39,46 +40,55 @@ impl Snapshot {
     }
 }
 
-/// What came of a command, finer than its name.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Effect {
-    /// It did what it says.
-    Done,
-    /// Months were bought.
-    MonthsBought,
-    /// The money did not buy what was on offer and is credit now (E7), or the months were bought already.
-    CreditOnly,
-    /// The debt was settled, and the wall with it; nothing was bought.
-    DebtSettled,
-    /// The pause ended, and there was paid time to give back.
-    PauseEnded,
-    /// The pause ended into expiry: nothing was banked.
-    PauseEndedUnfunded,
+/// Fills [`Effect`] and its names from one list.
+macro_rules! effects {
+    ($($(#[$doc:meta])+ $variant:ident, $name:literal;)+) => {
+        /// What came of a command, finer than its name.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum Effect {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Effect {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in journals and answers, in `snake_case`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Effect {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Done,
-        Self::MonthsBought,
-        Self::CreditOnly,
-        Self::DebtSettled,
-        Self::PauseEnded,
-        Self::PauseEndedUnfunded,
-    ];
-
-    /// The name in journals and answers, in `snake_case`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::MonthsBought => "months_bought",
-            Self::CreditOnly => "credit_only",
-            Self::DebtSettled => "debt_settled",
-            Self::PauseEnded => "pause_ended",
-            Self::PauseEndedUnfunded => "pause_ended_unfunded",
-        }
-    }
+effects! {
+    /// It did what it says.
+    Done, "done";
+    /// Months were bought.
+    MonthsBought, "months_bought";
+    /// The money did not buy what was on offer and is credit now (E7), or the months were bought already.
+    CreditOnly, "credit_only";
+    /// The debt was settled, and the wall with it; nothing was bought.
+    DebtSettled, "debt_settled";
+    /// The pause ended, and there was paid time to give back.
+    PauseEnded, "pause_ended";
+    /// The pause ended into expiry: nothing was banked, and no credit bought months.
+    PauseEndedUnfunded, "pause_ended_unfunded";
+    /// Credit, or an invoice to come, moved the end of paid time.
+    Renewed, "renewed";
+    /// Paid time ended without a renewal.
+    Lapsed, "lapsed";
+    /// It is on the agenda.
+    Scheduled, "scheduled";
+    /// It is off the agenda.
+    Unscheduled, "unscheduled";
+    /// What was on the agenda could not be done and is off it.
+    Dropped, "dropped";
+    /// It waits for a person.
+    Requested, "requested";
 }
 
 /// One change, as the rules see it. The store adds its place in the chain.
@@ -94,6 +104,8 @@ pub struct JournalEntry {
     pub actor: Actor,
     /// Why.
     pub reason: Option<Reason>,
+    /// What the ISP itself notes of it (L30).
+    pub note: Note,
     /// What was done.
     pub action: CommandKind,
     /// What came of it.
@@ -106,8 +118,10 @@ pub struct JournalEntry {
     pub new: Snapshot,
     /// The money that came in (above zero) or went out (below).
     pub amount: Option<Money>,
-    /// The payment that brought it.
+    /// The payment that it is about: a refund names the one it gives back.
     pub payment: Option<PaymentId>,
     /// The entry that this one takes back.
     pub reverts: Option<EntryId>,
+    /// What changed, in order: enough to do it again (L4). Nothing where only a request was made.
+    pub steps: Vec<Step>,
 }

@@ -161,6 +161,39 @@ impl Money {
         Self::from_minor(if negative { -minor } else { minor }, currency)
     }
 
+    /// The same amount, the other way.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self {
+            minor: -self.minor,
+            currency: self.currency,
+        }
+    }
+
+    /// The part `numerator / denominator` of it, cut towards zero; nothing where the denominator is none.
+    /// The numerator is held to the range from nothing to the denominator.
+    #[must_use]
+    pub fn part(self, numerator: i64, denominator: i64) -> Self {
+        if denominator <= 0 {
+            return Self::zero(self.currency);
+        }
+        let numerator = i128::from(numerator.clamp(0, denominator));
+        let part = i128::from(self.minor) * numerator / i128::from(denominator);
+        Self {
+            minor: i64::try_from(part).expect("a part is not more than the whole"),
+            currency: self.currency,
+        }
+    }
+
+    /// So many times the amount.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn times(self, count: i64) -> Result<Self, MoneyError> {
+        let minor = self.minor.checked_mul(count).ok_or(MoneyError::Overflow)?;
+        Self::from_minor(minor, self.currency)
+    }
+
     /// In minor units.
     #[must_use]
     pub const fn minor(self) -> i64 {
@@ -171,6 +204,12 @@ impl Money {
     #[must_use]
     pub const fn currency(self) -> Currency {
         self.currency
+    }
+
+    /// Whether it is below nothing: a debt.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.minor < 0
     }
 
     /// Whether it is nothing.

@@ -109,12 +109,27 @@ pub struct StandingFacts {
     pub paid_through: Timestamp,
     /// The end of grace.
     pub grace_until: Option<Timestamp>,
-    /// The pause's end and what it banked.
-    pub pause: Option<(Option<Timestamp>, Span)>,
+    /// The pause, running or to come.
+    pub pause: Option<PauseSpan>,
     /// Whether it is suspended, and until when that is put off.
     pub suspended: Option<Option<Timestamp>>,
     /// Whether it is disabled.
     pub disabled: bool,
+    /// When it ends, if that is agreed (T19): nobody has access after it, however late its entry is.
+    pub ends_at: Option<Timestamp>,
+    /// When its plan changes, if that is agreed: a session is asked for anew then.
+    pub change_at: Option<Timestamp>,
+}
+
+/// The part of a pause that the standing depends on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PauseSpan {
+    /// Since when, or from when on.
+    pub from: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Paid time that its end gives back.
+    pub banked: Span,
 }
 
 impl Facts {
@@ -131,13 +146,24 @@ impl Facts {
             ended,
             paid_through: self.paid_through,
             grace_until: self.grace_until,
-            pause: self.holds.pause.map(|pause| (pause.until, pause.banked)),
+            pause: self
+                .holds
+                .pause
+                // One that was agreed but will find nothing to pause will not be.
+                .filter(|pause| pause.has_begun || self.is_served_until(pause.from))
+                .map(|pause| PauseSpan {
+                    from: pause.from,
+                    until: pause.until,
+                    banked: pause.banked,
+                }),
             suspended: self
                 .holds
                 .suspend
                 .as_ref()
                 .map(|suspend| suspend.postponed_until),
             disabled: self.holds.disable.is_some(),
+            ends_at: self.termination.as_ref().map(|end| end.at),
+            change_at: self.plan_change.as_ref().map(|change| change.at),
         }
     }
 }
@@ -153,6 +179,9 @@ pub fn standing(facts: &StandingFacts, now: Timestamp) -> Standing {
         Some(Ending::Terminated) => return Standing::Terminated,
         None => {}
     }
+    if facts.ends_at.is_some_and(|end| now >= end) {
+        return Standing::Terminated;
+    }
     if facts.disabled {
         return Standing::Disabled;
     }
@@ -164,12 +193,13 @@ pub fn standing(facts: &StandingFacts, now: Timestamp) -> Standing {
     if facts.start_at.is_some_and(|start| now < start) {
         return Standing::Pending;
     }
-    if let Some((until, _)) = facts.pause
-        && until.is_none_or(|until| now < until)
+    if let Some(pause) = facts.pause
+        && pause.from <= now
+        && pause.until.is_none_or(|until| now < until)
     {
         return Standing::Paused;
     }
-    let paid_through = effective_paid_through(facts);
+    let paid_through = paid_through_at(facts, now);
     if now < paid_through {
         Standing::Active
     } else if facts.grace_until.is_some_and(|grace| now < grace) {
@@ -179,27 +209,36 @@ pub fn standing(facts: &StandingFacts, now: Timestamp) -> Standing {
     }
 }
 
-/// The end of paid service once a pause with an end is over; the stored one without such a pause.
-fn effective_paid_through(facts: &StandingFacts) -> Timestamp {
+/// The end of paid service as it is at `now`: a pause that is over has moved it.
+fn paid_through_at(facts: &StandingFacts, now: Timestamp) -> Timestamp {
     match facts.pause {
-        Some((Some(until), banked)) => until.saturating_add(banked),
-        Some((None, _)) | None => facts.paid_through,
+        Some(PauseSpan {
+            from,
+            until: Some(until),
+            banked,
+        }) if from <= now => until.saturating_add(banked),
+        Some(_) | None => facts.paid_through,
     }
 }
 
-/// The first instant after `now` at which the standing may differ, if time alone can change it.
+/// The first instant after `now` at which the standing or the plan may differ, if time alone can
+/// change them.
 #[must_use]
 pub fn next_boundary(facts: &StandingFacts, now: Timestamp) -> Option<Timestamp> {
     if facts.ended.is_some() {
         return None;
     }
-    let pause_until = facts.pause.and_then(|(until, _)| until);
+    let pause_from = facts.pause.map(|pause| pause.from);
+    let pause_until = facts.pause.and_then(|pause| pause.until);
     [
         facts.start_at,
         facts.suspended.flatten(),
+        pause_from,
         pause_until,
-        Some(effective_paid_through(facts)),
+        Some(paid_through_at(facts, now)),
         facts.grace_until,
+        facts.ends_at,
+        facts.change_at,
     ]
     .into_iter()
     .flatten()
@@ -223,7 +262,17 @@ mod tests {
         pause: None,
         suspended: None,
         disabled: false,
+        ends_at: None,
+        change_at: None,
     };
+
+    fn paused(from: u32, until: Option<Timestamp>, banked: u32) -> Option<PauseSpan> {
+        Some(PauseSpan {
+            from: at(from),
+            until,
+            banked: Span::from_days(banked),
+        })
+    }
 
     #[test]
     fn precedence_is_ended_disabled_suspended_paused_expired_grace_active() {
@@ -237,7 +286,7 @@ mod tests {
         facts.grace_until = Some(at(12));
         assert_eq!(standing(&facts, at(10)), Standing::Grace);
         assert_eq!(standing(&facts, at(12)), Standing::Expired);
-        facts.pause = Some((None, Span::ZERO));
+        facts.pause = paused(0, None, 0);
         assert_eq!(standing(&facts, at(12)), Standing::Paused);
         facts.suspended = Some(None);
         assert_eq!(standing(&facts, at(12)), Standing::Suspended);
@@ -250,12 +299,42 @@ mod tests {
     #[test]
     fn a_pause_whose_end_has_passed_gives_back_the_banked_time_without_a_timer() {
         let facts = StandingFacts {
-            pause: Some((Some(at(20)), Span::from_days(5))),
+            pause: paused(0, Some(at(20)), 5),
             ..PAID_TO_DAY_10()
         };
         assert_eq!(standing(&facts, at(19)), Standing::Paused);
         assert_eq!(standing(&facts, at(20)), Standing::Active);
         assert_eq!(standing(&facts, at(25)), Standing::Expired);
+    }
+
+    #[test]
+    fn l24_a_pause_to_come_begins_and_ends_without_a_timer() {
+        let facts = StandingFacts {
+            pause: paused(5, Some(at(20)), 5),
+            ..PAID_TO_DAY_10()
+        };
+        for (day, expected) in [
+            (4, Standing::Active),
+            (5, Standing::Paused),
+            (19, Standing::Paused),
+            (20, Standing::Active),
+            (25, Standing::Expired),
+        ] {
+            assert_eq!(standing(&facts, at(day)), expected, "day {day}");
+        }
+        assert_eq!(next_boundary(&facts, at(0)), Some(at(5)));
+    }
+
+    #[test]
+    fn t19_an_agreed_end_is_the_end_without_a_timer_also_of_a_pause() {
+        let facts = StandingFacts {
+            pause: paused(0, Some(at(6)), 5),
+            ends_at: Some(at(6)),
+            ..PAID_TO_DAY_10()
+        };
+        assert_eq!(standing(&facts, at(5)), Standing::Paused);
+        assert_eq!(standing(&facts, at(6)), Standing::Terminated);
+        assert_eq!(next_boundary(&facts, at(0)), Some(at(6)));
     }
 
     #[test]
@@ -276,7 +355,7 @@ mod tests {
             for grace_until in choices {
                 for until in choices {
                     for suspended in [None, Some(None), Some(Some(at(3)))] {
-                        for pause in [None, Some((until, Span::from_days(1)))] {
+                        for pause in [None, paused(0, until, 1), paused(3, until, 1)] {
                             let facts = StandingFacts {
                                 start_at,
                                 paid_through: at(4),

@@ -111,6 +111,10 @@ bounded_text!(
     Reason, 1_000, NO_CONTROLS, |c| !c.is_control()
 );
 bounded_text!(
+    /// What a subscriber writes to the operators.
+    Message, 1_000, "no control characters but line ends", |c| !c.is_control() || c == '\n'
+);
+bounded_text!(
     /// Who acted: an operator's name, a subscriber's id, a program.
     ActorName, 128, NO_CONTROLS, |c| !c.is_control()
 );

@@ -9,7 +9,7 @@ use garth_captive_portal::desk::{
     Request, View, WebhookAnswer,
 };
 use garth_subscription::calendar::Months;
-use garth_subscription::command::{Actor, CommandKind, Role};
+use garth_subscription::command::{Actor, CommandKind, Note, Role};
 use garth_subscription::facts::{SubscriptionId, SuspendCause};
 use garth_subscription::journal::{Effect, EntryId, JournalEntry, Snapshot};
 use garth_subscription::money::Currency;
@@ -238,11 +238,16 @@ fn history(paid_through: Timestamp) -> Vec<JournalEntry> {
         amount: amount.map(euro),
         payment: None,
         reverts: None,
+        note: Note::default(),
+        steps: Vec::new(),
     })
     .collect()
 }
 
 /// A refusal as the rules give it.
 pub(crate) fn refused() -> Problem {
-    Problem::Refused(Refusal::SwitchedOff("reactivation by the subscriber"))
+    Problem::Refused(Refusal::SwitchedOff {
+        what: "reactivation by the subscriber",
+        rule: "L12",
+    })
 }

@@ -110,27 +110,12 @@ impl Problem {
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
-        let problem = match refusal {
-            Refusal::Role { .. } => Self::forbidden(refusal),
-            Refusal::Unknown => Self::not_found(refusal),
-            Refusal::Exists
-            | Refusal::Standing { .. }
-            | Refusal::NotHeld(_)
-            | Refusal::UnknownPlan(_)
-            | Refusal::Months { .. }
-            | Refusal::Funds { .. }
-            | Refusal::AmountNotPositive
-            | Refusal::Money(_)
-            | Refusal::Calendar(_)
-            | Refusal::EndNotAfterStart
-            | Refusal::PauseTooLong { .. }
-            | Refusal::GraceDays { .. }
-            | Refusal::ReasonMissing
-            | Refusal::NotConfirmed(_)
-            | Refusal::SwitchedOff(_)
-            | Refusal::DebtTooSmall { .. }
-            | Refusal::AnchorDay
-            | Refusal::TooManyServices { .. } => Self::refused(refusal),
+        let problem = if matches!(refusal, Refusal::Role { .. } | Refusal::OwnRequest) {
+            Self::forbidden(refusal)
+        } else if matches!(refusal, Refusal::Unknown | Refusal::UnknownRequest) {
+            Self::not_found(refusal)
+        } else {
+            Self::refused(refusal)
         };
         problem.with_rule(refusal.rule())
     }
@@ -145,7 +130,14 @@ impl From<WriteError> for Problem {
             }
             WriteError::CommandIdReused => Self::refused(&error).with_rule("L33"),
             WriteError::PaymentIdReused => Self::refused(&error).with_rule("E4"),
-            WriteError::UnknownCheckout => Self::not_found(&error),
+            WriteError::UnknownCheckout | WriteError::UnknownTicket => Self::not_found(&error),
+            WriteError::TooManyRequests
+            | WriteError::EntryRequested(_)
+            | WriteError::RequestIdReused => Self::refused(&error).with_rule("L3"),
+            WriteError::TooManyTickets | WriteError::TicketClosed(_) => {
+                Self::refused(&error).with_rule("L18")
+            }
+            WriteError::HistoryTooLong => Self::refused(&error).with_rule("L4"),
             WriteError::Catalogue(_) | WriteError::PlanInUse(_) => Self::refused(&error),
             WriteError::Busy => Self::busy(&error),
             WriteError::Failed(_) => Self::failed(&error),

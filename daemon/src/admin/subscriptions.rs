@@ -2,16 +2,14 @@
 
 use garth_store::record::Subscription;
 use garth_store::write::{CommandRequest, Committed, NewSubscription};
+use garth_subscription::actions::actions;
 use garth_subscription::calendar::{CivilDate, Months};
-use garth_subscription::command::PauseEnd;
-use garth_subscription::command::Tender;
+use garth_subscription::command::{Note, PauseEnd, Tender, When};
 use garth_subscription::facts::{SubscriptionId, SuspendCause};
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Rules;
 use garth_subscription::quote;
 use garth_subscription::standing::standing;
 use garth_subscription::text::{CommandId, PaymentId, PlanId, Reason};
-use garth_subscription::time::Span;
 use garth_subscription::{Actor, Command, Money, Order, Standing, Timestamp};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -106,6 +104,7 @@ impl Admin {
         let subscription = self.named(&call.name).await?;
         Ok(body::ok(&SubscriptionBody::of(
             &subscription,
+            &self.store.rules(),
             self.store.now(),
         )))
     }
@@ -115,6 +114,7 @@ impl Admin {
         let after: Option<Uuid> = call.query.parse("after")?;
         let limit = page_limit(call)?;
         let now = self.store.now();
+        let rules = self.store.rules();
         let page = self
             .read(move |store| {
                 let mut after = after.map(SubscriptionId);
@@ -127,7 +127,7 @@ impl Admin {
                     for subscription in &found {
                         after = Some(subscription.facts.id);
                         if filter.takes(subscription, now) {
-                            items.push(SubscriptionBody::of(subscription, now));
+                            items.push(SubscriptionBody::of(subscription, &rules, now));
                         }
                         if items.len() == limit {
                             let next = text(after);
@@ -179,27 +179,19 @@ impl Admin {
         new: NewSubscription,
         actor: Actor,
     ) -> Result<Response<Body>, Problem> {
-        let (store, subscriber) = (self.store.clone(), new.subscriber);
-        tokio::task::spawn_blocking(move || store.check_identities(&subscriber))
-            .await
-            .map_err(Problem::failed)??;
-        let request = CommandRequest {
-            subscription: new.create.id,
-            order: Order {
-                actor,
-                reason: None,
-                command: Command::Create(Box::new(new.create)),
-            },
-            command_id: None,
-        };
-        let decision = self.previewed(request).await?;
+        let store = self.store.clone();
+        let preview = tokio::task::spawn_blocking(move || {
+            store.check_identities(&new.subscriber)?;
+            store.preview_add(&new, &actor)
+        });
+        let decision = preview.await.map_err(Problem::failed)??;
         Ok(body::ok(&ChangeBody::of(&decision, "create", None)))
     }
 
     pub(crate) fn context(&self) -> Context {
         let rules = self.store.rules();
         Context {
-            zone: rules.policy.zone,
+            zone: rules.zone(),
             currency: rules.catalogue.currency(),
             now: self.store.now(),
         }
@@ -279,6 +271,7 @@ impl Admin {
             order: Order {
                 actor: change.actor.clone(),
                 reason,
+                note: Note::default(),
                 command,
             },
             command_id: change.command_id.clone(),
@@ -307,7 +300,7 @@ impl Admin {
                 return Err(Problem::malformed(detail));
             }
             let tender = Tender::Balance;
-            return Ok((Command::Pay { months, tender }, why));
+            return Ok((pay_of(months, tender), why));
         }
         let payment: PaymentId = match (&asked.payment_id, command_id) {
             (Some(text), _) => text
@@ -332,7 +325,7 @@ impl Admin {
         } else {
             Tender::Captured { payment, amount }
         };
-        Ok((Command::Pay { months, tender }, why))
+        Ok((pay_of(months, tender), why))
     }
 
     /// What was booked under that payment id already, or what the months cost now.
@@ -347,7 +340,8 @@ impl Admin {
             return Ok(booked.amount);
         }
         let rules = self.store.rules();
-        let quote = quote::quote(&subscription.facts, months, &rules)
+        let terms = rules.terms(subscription.subscriber.partner.as_ref());
+        let quote = quote::quote(&subscription.facts, months, terms)
             .map_err(|refusal| Problem::from(&refusal))?;
         Ok(quote.total)
     }
@@ -355,8 +349,9 @@ impl Admin {
     pub(crate) async fn subscription_quotes(&self, call: &Call) -> Result<Response<Body>, Problem> {
         let subscription = self.named(&call.name).await?;
         let rules = self.store.rules();
-        let offers = quote::offers(&subscription.facts, &rules)
-            .map_err(|refusal| Problem::from(&refusal))?;
+        let terms = rules.terms(subscription.subscriber.partner.as_ref());
+        let offers =
+            quote::offers(&subscription.facts, terms).map_err(|refusal| Problem::from(&refusal))?;
         let quotes: Vec<QuoteBody> = offers.iter().map(Into::into).collect();
         Ok(body::ok(&quotes))
     }
@@ -374,24 +369,17 @@ impl Admin {
             on_behalf_of: None,
         });
         let (rules, now) = (self.store.rules(), self.store.now());
-        let actions: Vec<ActionBody> = tried_commands(&subscription, &rules, now)
+        let terms = rules.terms(subscription.subscriber.partner.as_ref());
+        let actions: Vec<ActionBody> = actions(&subscription.facts, &actor, now, terms)
             .into_iter()
-            .map(|command| {
-                let action = command.kind().as_str().to_owned();
-                let order = Order {
-                    actor: actor.clone(),
-                    reason: "tried".parse().ok(),
-                    command,
-                };
-                let decided =
-                    garth_subscription::decide(Some(&subscription.facts), &order, now, &rules);
-                let against = decided.err();
-                ActionBody {
-                    action,
-                    available: against.is_none(),
-                    rule: against.as_ref().map(|refusal| refusal.rule().to_owned()),
-                    detail: text(against.as_ref()),
-                }
+            .map(|action| ActionBody {
+                action: action.command.as_str().to_owned(),
+                available: action.refusal.is_none(),
+                rule: action
+                    .refusal
+                    .as_ref()
+                    .map(|refusal| refusal.rule().to_owned()),
+                detail: text(action.refusal.as_ref()),
             })
             .collect();
         Ok(body::ok(&actions))
@@ -546,6 +534,15 @@ fn reason(text: Option<String>) -> Result<Option<Reason>, Problem> {
         .map_err(|error| Problem::malformed(format!("reason: {error}")))
 }
 
+/// Months as an operator sells them.
+const fn pay_of(months: Months, tender: Tender) -> Command {
+    Command::Pay {
+        months,
+        tender,
+        then_pause: false,
+    }
+}
+
 fn grace(asked: GraceBody) -> Result<Asked, Problem> {
     let days = asked.days;
     Ok((Command::Grace { days }, reason(asked.reason)?))
@@ -563,7 +560,12 @@ fn pause(asked: PauseBody) -> Result<Asked, Problem> {
             }
         },
     };
-    Ok((Command::Pause { end }, reason(asked.reason)?))
+    let command = Command::Pause {
+        start: When::Now,
+        end,
+        is_locked: false,
+    };
+    Ok((command, reason(asked.reason)?))
 }
 
 fn suspend(asked: SuspendBody, currency: Currency) -> Result<Asked, Problem> {
@@ -573,7 +575,12 @@ fn suspend(asked: SuspendBody, currency: Currency) -> Result<Asked, Problem> {
         .debt
         .map(|text| money("debt", &text, currency))
         .transpose()?;
-    Ok((Command::Suspend { cause, debt }, reason(asked.reason)?))
+    let command = Command::Suspend {
+        cause,
+        debt,
+        as_of: None,
+    };
+    Ok((command, reason(asked.reason)?))
 }
 
 fn unconfirmed(action: Action) -> Result<Command, Problem> {
@@ -591,7 +598,13 @@ fn unconfirmed(action: Action) -> Result<Command, Problem> {
 fn confirmed(action: Action, confirmed: bool) -> Result<Command, Problem> {
     [
         (Action::Disable, Command::Disable { confirmed }),
-        (Action::Terminate, Command::Terminate { confirmed }),
+        (
+            Action::Terminate,
+            Command::Terminate {
+                when: When::Now,
+                confirmed,
+            },
+        ),
     ]
     .into_iter()
     .find_map(|(of, command)| (of == action).then_some(command))
@@ -600,42 +613,4 @@ fn confirmed(action: Action, confirmed: bool) -> Result<Command, Problem> {
 
 fn not_a_command() -> Problem {
     Problem::failed("the route is no command")
-}
-
-/// One try of each command, with values that only the subscription itself can stand against.
-fn tried_commands(subscription: &Subscription, rules: &Rules, now: Timestamp) -> Vec<Command> {
-    let facts = &subscription.facts;
-    let fewest = quote::offers(facts, rules)
-        .ok()
-        .and_then(|offers| offers.into_iter().next());
-    let pay = fewest.map(|quote| Command::Pay {
-        months: quote.months,
-        tender: if quote.total.is_positive() {
-            Tender::Captured {
-                payment: "tried".parse().expect("letters make a payment id"),
-                amount: quote.total,
-            }
-        } else {
-            Tender::Balance
-        },
-    });
-    // Where policy wants an end, any end that policy allows will do: a moment from now.
-    let end = match rules.policy.pause_days_max {
-        Some(_) => PauseEnd::At(now.saturating_add(Span::from_seconds(1))),
-        None => PauseEnd::Open,
-    };
-    let others = [
-        Command::Grace { days: 1 },
-        Command::Pause { end },
-        Command::EndPause,
-        Command::Suspend {
-            cause: SuspendCause::Operator,
-            debt: None,
-        },
-        Command::Lift,
-        Command::Disable { confirmed: true },
-        Command::Enable,
-        Command::Terminate { confirmed: true },
-    ];
-    pay.into_iter().chain(others).collect()
 }

@@ -9,7 +9,7 @@ use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -78,7 +78,7 @@ impl Api {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
-            policy: Policy::new("Europe/Vienna".parse().unwrap()),
+            policies: Policies::new(Policy::new("Europe/Vienna".parse().unwrap())),
             currency: Currency::EUR,
             clock: Arc::new(StandingClock),
             observer: Arc::new(Nobody),

@@ -12,9 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use garth_store::Store;
 use garth_store::record::Subscription;
-use garth_store::write::{CommandRequest, NewSubscription, WriteError};
+use garth_store::write::{NewSubscription, WriteError};
+use garth_subscription::Actor;
 use garth_subscription::facts::SubscriptionId;
-use garth_subscription::{Actor, Command, Order};
 use http::{Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -437,16 +437,7 @@ fn try_batch(
     taken: &Mutex<Taken>,
 ) -> Vec<ProgressLine> {
     let try_one = |new: &NewSubscription| {
-        let request = CommandRequest {
-            subscription: new.create.id,
-            order: Order {
-                actor: actor.clone(),
-                reason: None,
-                command: Command::Create(Box::new(new.create.clone())),
-            },
-            command_id: None,
-        };
-        store.preview(&request)?;
+        store.preview_add(new, actor)?;
         store.check_identities(&new.subscriber)?;
         let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.claim(new).map_or(Ok(()), Err)

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use garth_store::record::{ChainedEntry, Session, Subscription};
 use garth_subscription::command::Actor;
 use garth_subscription::decide::settled;
-use garth_subscription::facts::{AgendaAction, Ending, Facts, Phase, ServiceState, SuspendCause};
+use garth_subscription::facts::{Ending, Facts, Phase, ServiceState, SuspendCause};
 use garth_subscription::journal::Snapshot;
 use garth_subscription::plan::{Plan, PlanKind};
+use garth_subscription::policy::{Rules, Terms};
 use garth_subscription::quote::{Quote, QuoteLine};
 use garth_subscription::standing::{next_boundary, standing};
 use garth_subscription::{Decision, Money, Timestamp};
@@ -122,7 +123,7 @@ pub struct HoldsBody {
 pub struct ServiceBody {
     /// What was bought.
     pub plan: String,
-    /// `draft`, `effective`, `ended`.
+    /// `draft`, `effective`, `held`, `ended`.
     pub state: String,
 }
 
@@ -208,8 +209,9 @@ fn text<T: ToString>(value: Option<T>) -> Option<String> {
 impl SubscriptionBody {
     /// The subscription as it is at `now`.
     #[must_use]
-    pub fn of(subscription: &Subscription, now: Timestamp) -> Self {
+    pub fn of(subscription: &Subscription, rules: &Rules, now: Timestamp) -> Self {
         let facts = settled(&subscription.facts, now);
+        let terms = rules.terms(subscription.subscriber.partner.as_ref());
         let subscriber = &subscription.subscriber;
         let at_now = standing(&facts.standing_facts(), now);
         let (start_at, ended) = life(&facts.phase);
@@ -232,7 +234,7 @@ impl SubscriptionBody {
             services: services(&facts),
             balance: facts.balance.into(),
             holds: holds(&facts),
-            agenda: agenda(&facts),
+            agenda: agenda(&facts, terms),
             anchor_date: facts.anchor.date.to_string(),
             framed_ipv4: text(subscriber.framed_ipv4),
             delegated_ipv6: text(subscriber.delegated_ipv6),
@@ -279,6 +281,7 @@ pub(crate) const fn service_state_name(state: ServiceState) -> &'static str {
     match state {
         ServiceState::Draft => "draft",
         ServiceState::Effective => "effective",
+        ServiceState::Held => "held",
         ServiceState::Ended => "ended",
     }
 }
@@ -323,15 +326,13 @@ fn holds(facts: &Facts) -> HoldsBody {
     }
 }
 
-fn agenda(facts: &Facts) -> Vec<AgendaBody> {
+fn agenda(facts: &Facts, terms: Terms<'_>) -> Vec<AgendaBody> {
     facts
-        .agenda()
+        .agenda(terms.policy)
         .into_iter()
         .map(|item| AgendaBody {
             at: item.at.to_string(),
-            action: match item.action {
-                AgendaAction::EndPause => "end_pause".to_owned(),
-            },
+            action: item.action.as_str().to_owned(),
         })
         .collect()
 }

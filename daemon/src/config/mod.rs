@@ -7,6 +7,7 @@
 //! Not here: opening sockets, resolving user names, reloading (the daemon's main loop).
 
 mod diagnose;
+mod lifecycle;
 mod raw;
 mod secret;
 mod sections;
@@ -16,6 +17,7 @@ mod types;
 
 use std::path::{Path, PathBuf};
 
+pub use lifecycle::ShownTo;
 pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{
     Admin, Billing, CertificateFiles, Config, Dialect, Enforcement, Garden, Gateway,

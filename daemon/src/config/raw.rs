@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::lifecycle::{Lifecycle, Partner};
+
 /// A text whose place in the file is known.
 pub(super) type Text = Spanned<String>;
 
@@ -20,6 +22,8 @@ pub(super) struct File {
     pub(super) billing: Billing,
     #[serde(default)]
     pub(super) lifecycle: Lifecycle,
+    #[serde(default)]
+    pub(super) partner: Vec<Partner>,
     #[serde(default)]
     pub(super) radius: Radius,
     #[serde(default)]
@@ -46,17 +50,6 @@ pub(super) struct Store {
 pub(super) struct Billing {
     pub(super) currency: Text,
     pub(super) time_zone: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Lifecycle {
-    pub(super) customer_reactivation: Option<bool>,
-    pub(super) suspension: Option<bool>,
-    pub(super) customer_pause: Option<bool>,
-    pub(super) pause_days_max: Option<Spanned<u32>>,
-    pub(super) grace_days_max: Option<Spanned<u32>>,
-    pub(super) debt_min: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,6 +111,8 @@ pub(super) struct Portal {
     pub(super) key_file: Option<Spanned<PathBuf>>,
     pub(super) brand: Option<Text>,
     pub(super) locales_dir: Option<PathBuf>,
+    pub(super) menu: Option<Vec<Text>>,
+    pub(super) fields: Option<Vec<Text>>,
 }
 
 #[derive(Deserialize)]

@@ -7,13 +7,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use garth_subscription::Money;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Policy;
 use toml::Spanned;
 
 use super::diagnose::Problems;
+use super::lifecycle::{self, Partner, PartnerPortal};
 use super::raw;
 use super::secret::Secret;
 use super::types::{
@@ -55,14 +54,14 @@ pub(super) fn checked(
     }
     let store = store(file.store, problems);
     let billing = billing(&file.billing, problems);
-    let policy = billing
+    let policies = billing
         .as_ref()
-        .and_then(|billing| policy(&file.lifecycle, billing, problems));
+        .and_then(|billing| lifecycle::policies(&file.lifecycle, &file.partner, billing, problems));
     let radius = radius(&file.radius, problems);
     let nas = all_nas(&file.nas, credentials, problems);
     let garden = garden(&file.garden, problems);
     let portal = match file.portal {
-        Some(raw) => portal(raw, problems).map(Some),
+        Some(raw) => portal(raw, &file.partner, problems).map(Some),
         None => Some(None),
     };
     if let (Some(raw), Some(None)) = (&file.enforcement, &portal)
@@ -81,7 +80,7 @@ pub(super) fn checked(
     Some(Config {
         store: store?,
         billing: billing?,
-        policy: policy?,
+        policies: policies?,
         radius: radius?,
         nas: nas?,
         garden: garden?,
@@ -128,57 +127,6 @@ fn billing(raw: &raw::Billing, problems: &mut Problems) -> Option<Billing> {
         zone: zone?,
         tz: raw.time_zone.get_ref().parse().ok()?,
     })
-}
-
-fn policy(raw: &raw::Lifecycle, billing: &Billing, problems: &mut Problems) -> Option<Policy> {
-    let mut policy = Policy::new(billing.zone);
-    let mut all_well = true;
-    policy.customer_reactivation = raw
-        .customer_reactivation
-        .unwrap_or(policy.customer_reactivation);
-    policy.suspension = raw.suspension.unwrap_or(policy.suspension);
-    policy.customer_pause = raw.customer_pause.unwrap_or(policy.customer_pause);
-    if let Some(days) = &raw.pause_days_max {
-        policy.pause_days_max = problems.within("lifecycle.pause_days_max", days, 1..=3_660);
-        all_well &= policy.pause_days_max.is_some();
-    }
-    if let Some(days) = &raw.grace_days_max {
-        match problems.within("lifecycle.grace_days_max", days, 1..=366) {
-            Some(days) => policy.grace_days_max = days,
-            None => all_well = false,
-        }
-    }
-    if let Some(text) = &raw.debt_min {
-        policy.debt_min = amount("lifecycle.debt_min", text, billing.currency, problems);
-        all_well &= policy.debt_min.is_some();
-    }
-    all_well.then_some(policy)
-}
-
-fn amount(
-    key: &str,
-    text: &raw::Text,
-    currency: Currency,
-    problems: &mut Problems,
-) -> Option<Money> {
-    let allowed = Some("an amount above zero, such as \"5.00\"");
-    match Money::parse(text.get_ref(), currency) {
-        Ok(money) if money.is_positive() => Some(money),
-        Ok(money) => {
-            problems.add(
-                key,
-                text.span(),
-                format_args!("{money} is not above zero"),
-                allowed,
-            );
-            None
-        }
-        Err(error) => {
-            let message = format!("{:?}: {error}", text.get_ref());
-            problems.add(key, text.span(), message, allowed);
-            None
-        }
-    }
 }
 
 fn radius(raw: &raw::Radius, problems: &mut Problems) -> Option<Radius> {
@@ -443,11 +391,16 @@ fn enforcement(
     Some(Enforcement::Nftables { interfaces })
 }
 
-fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
+fn portal(raw: raw::Portal, partners: &[Partner], problems: &mut Problems) -> Option<Portal> {
     let http = addresses("portal.http", &raw.http, problems);
     let https = addresses("portal.https", &raw.https, problems);
     let public_url: Option<PublicUrl> = problems.parse("portal.public_url", &raw.public_url, URL);
     let certificate = certificate(raw.certificate_file, raw.key_file, problems);
+    let own = PartnerPortal {
+        menu: raw.menu,
+        fields: raw.fields,
+    };
+    let shown = lifecycle::shown(&own, partners, problems);
     let public_url = public_url?;
     if public_url.is_https() && raw.https.is_empty() {
         problems.add(
@@ -484,6 +437,7 @@ fn portal(raw: raw::Portal, problems: &mut Problems) -> Option<Portal> {
         certificate: certificate?,
         brand,
         locales_dir: raw.locales_dir,
+        shown: shown?,
     })
 }
 

@@ -126,7 +126,7 @@ fn the_keys_that_the_example_comments_out_are_keys() {
         .collect();
     let config = taken(&all);
     assert_eq!(config.admin.roles.0.len(), 3);
-    assert_eq!(config.policy.pause_days_max, Some(180));
+    assert_eq!(config.policies.default.pause.days_max, Some(180));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_is_left_out_has_its_default() {
     assert!(config.portal.is_none() && config.nas.is_empty());
     assert_eq!(config.garden.on_stop, OnStop::Open);
     let policy = garth_subscription::policy::Policy::new(config.billing.zone);
-    assert_eq!(config.policy, policy);
+    assert_eq!(config.policies.default, policy);
 }
 
 #[test]
@@ -284,28 +284,29 @@ fn https_without_a_certificate_is_left_to_a_self_signed_one() {
     assert!(portal.is_some_and(|portal| portal.certificate.is_none() && !portal.https.is_empty()));
 }
 
-/// The keys of a section of `raw.rs`: the fields of its struct.
-fn keys_of(source: &str, section: &str) -> Vec<String> {
+/// The keys of a section: the fields of its struct, with their types.
+fn keys_of(source: &str, section: &str) -> Vec<(String, String)> {
     let (_, body) = source
-        .split_once(&format!("pub(super) struct {section} {{"))
+        .split_once(&format!("struct {section} {{"))
         .unwrap_or_else(|| panic!("no section {section}"));
     let (body, _) = body.split_once("\n}").unwrap();
     body.lines()
         .map(|line| line.trim().trim_start_matches("pub(super) "))
         .filter_map(|line| line.split_once(": "))
-        .map(|(key, _)| key.to_owned())
+        .map(|(key, kind)| (key.to_owned(), kind.trim_end_matches(',').to_owned()))
         .collect()
 }
 
 #[test]
 fn every_key_is_described_in_the_documentation() {
-    let source = include_str!("raw.rs");
+    let (raw, lifecycle) = (include_str!("raw.rs"), include_str!("lifecycle.rs"));
     let page = include_str!("../../../docs/configuration.md");
-    let sections = keys_of(source, "File");
+    let sections = keys_of(raw, "File");
     assert!(sections.len() > 8, "{sections:?}");
-    for section in sections.iter().filter(|section| *section != "ledger") {
+    let mut described = 0;
+    for (section, _) in sections.iter().filter(|(section, _)| section != "ledger") {
         let heading = match section.as_str() {
-            "nas" => "## `[[nas]]`".to_owned(),
+            "nas" | "partner" => format!("## `[[{section}]]`"),
             other => format!("## `[{other}]`"),
         };
         let (_, part) = page
@@ -313,8 +314,22 @@ fn every_key_is_described_in_the_documentation() {
             .unwrap_or_else(|| panic!("{heading} is missing"));
         let part = part.split("\n## ").next().unwrap();
         let (first, rest) = section.split_at(1);
-        let keys = keys_of(source, &format!("{}{rest}", first.to_uppercase()));
+        let source = if ["lifecycle", "partner"].contains(&section.as_str()) {
+            lifecycle
+        } else {
+            raw
+        };
+        let mut keys = Vec::new();
+        for (key, kind) in keys_of(source, &format!("{}{rest}", first.to_uppercase())) {
+            if section == "lifecycle" && !kind.starts_with("Option") {
+                let inner = keys_of(lifecycle, &kind).into_iter();
+                keys.extend(inner.map(|(inner, _)| format!("{key}.{inner}")));
+            } else {
+                keys.push(key);
+            }
+        }
         assert!(!keys.is_empty());
+        described += keys.len();
         for key in keys {
             assert!(
                 part.contains(&format!("| `{key}` |"))
@@ -322,6 +337,78 @@ fn every_key_is_described_in_the_documentation() {
                 "{heading} does not describe {key}"
             );
         }
+    }
+    assert!(described > 70, "only {described} keys were looked at");
+}
+
+#[test]
+fn l19_a_partner_differs_where_it_says_so_and_is_as_the_default_elsewhere() {
+    let text = format!(
+        "{LEAST}[lifecycle]\ngrace_days_max = 7\n[lifecycle.pause]\ndays_max = 90\n\
+         [[partner]]\nname = \"Acme\"\n[partner.lifecycle.pause]\ncustomer = false\n\
+         [partner.lifecycle.suspension]\nexcluded_weekdays = [\"sunday\"]\ntime_of_day = \"07:30\"\n"
+    );
+    let policies = taken(&text).policies;
+    let acme = policies.of(Some(&"Acme".parse().unwrap()));
+    assert!(!acme.pause.customer && policies.default.pause.customer);
+    assert_eq!((acme.pause.days_max, acme.grace_days_max), (Some(90), 7));
+    assert_eq!(acme.suspension.minute_of_day, 7 * 60 + 30);
+    assert_eq!(policies.default.suspension.minute_of_day, 9 * 60);
+    let other = policies.of(Some(&"Other".parse().unwrap()));
+    assert_eq!(*other, policies.default, "nothing is said of this one");
+}
+
+#[test]
+fn l19_a_partner_has_its_own_menu_and_the_fields_of_the_default() {
+    use garth_captive_portal::shown::{Field, MenuItem};
+    let text = DESIGN.replace(
+        "[payments]",
+        "fields = [\"plan\"]\n[[partner]]\nname = \"Acme\"\n[partner.portal]\nmenu = [\"history\"]\n[payments]",
+    );
+    let text = text.replace("certificate_file", "menu = [\"pause\"]\ncertificate_file");
+    let config = taken(&text);
+    let shown = config.portal.unwrap().shown;
+    let acme = shown.of(Some(&"Acme".parse().unwrap()));
+    assert_eq!(acme.menu, [MenuItem::History]);
+    assert_eq!(acme.fields, [Field::Plan]);
+    assert_eq!(shown.of(None).menu, [MenuItem::Pause]);
+}
+
+#[test]
+fn a_fault_in_a_policy_is_told_with_its_key_and_what_is_allowed() {
+    for (text, told) in [
+        (
+            "[lifecycle.pause]\nfee = \"-1.00\"\n",
+            "lifecycle.pause.fee: \"-1.00\" is below zero",
+        ),
+        (
+            "[lifecycle.suspension]\ntime_of_day = \"24:00\"\n",
+            "no time of day | such as \"09:00\"",
+        ),
+        (
+            "[lifecycle.suspension]\nholidays = [\"2026-02-30\"]\n",
+            "2026-02-30",
+        ),
+        (
+            "[lifecycle.change]\nproration = \"some\"\n",
+            "allowed: exact, charge_only, none",
+        ),
+        (
+            "[lifecycle.suspension]\nexcluded_weekdays = [\"monday\",\"tuesday\",\"wednesday\",\"thursday\",\"friday\",\"saturday\",\"sunday\"]\n",
+            "leave no day",
+        ),
+        (
+            "[[partner]]\nname = \"A\"\n[partner.lifecycle]\ngrace_days_max = 0\n",
+            "partner A: lifecycle.grace_days_max: 0 is out of range",
+        ),
+        (
+            "[[partner]]\nname = \"A\"\n[[partner]]\nname = \"A\"\n",
+            "\"A\" is there twice",
+        ),
+        ("[[partner]]\nname = \"\"\n", "partner.name"),
+    ] {
+        let complaints = complaints(&format!("{LEAST}{text}"));
+        assert!(complaints[0].contains(told), "{text}: {complaints:?}");
     }
 }
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::Policies;
 
+use super::lifecycle::ShownTo;
 use super::secret::Secret;
 use crate::admin::AdminRole;
 
@@ -18,7 +19,7 @@ pub struct Config {
     /// Currency and time zone.
     pub billing: Billing,
     /// The rules' choices, from `[lifecycle]` and `[billing]`.
-    pub policy: Policy,
+    pub policies: Policies,
     /// RADIUS listeners.
     pub radius: Radius,
     /// Who may ask RADIUS.
@@ -299,6 +300,8 @@ pub struct Portal {
     pub brand: Box<str>,
     /// Texts that replace the built-in ones.
     pub locales_dir: Option<PathBuf>,
+    /// What the pages show, for each partner.
+    pub shown: ShownTo,
 }
 
 /// PEM files, read again on reload.

@@ -13,7 +13,7 @@ use garth_subscription::calendar::BillingZone;
 use garth_subscription::command::Create;
 use garth_subscription::money::{Currency, Money};
 use garth_subscription::plan::{Plan, PlanKind, PriceLine};
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::subscriber::Subscriber;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -67,7 +67,7 @@ fn operator() -> Actor {
 
 async fn store(folder: &Path) -> Store {
     let options = Options {
-        policy: Policy::new(BillingZone::UTC),
+        policies: Policies::new(Policy::new(BillingZone::UTC)),
         currency: Currency::EUR,
         clock: Arc::new(StandingClock),
         observer: Arc::new(Nobody),
@@ -107,6 +107,8 @@ async fn add(store: &Store, number: u128, credit: &str) {
             anchor_day: None,
             balance: Some(euro(credit)),
             holds: Vec::new(),
+            renewal: garth_subscription::facts::Renewal::default(),
+            active_to: None,
         },
     };
     store.add(new, operator(), None).await.unwrap();

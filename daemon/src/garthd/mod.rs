@@ -35,7 +35,9 @@ use crate::admin::{self, Admin};
 use crate::cashier::Cashier;
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
+use crate::disconnector::Disconnector;
 use crate::enforcer::{Enforcer, Released, Wake};
+use crate::follower::{Changes, Follower};
 use crate::network::{Meters, RouterNetwork};
 use crate::radius::{self, Shared, Worker};
 use observer::{StoreObserver, Told};
@@ -108,7 +110,8 @@ impl Running {
     async fn start(path: &Path, config: Config) -> anyhow::Result<Self> {
         let wake = Arc::new(Wake::default());
         let released = Arc::new(Released::default());
-        let (observer, told) = StoreObserver::new(Arc::clone(&wake));
+        let changes = Arc::new(Changes::default());
+        let (observer, told) = StoreObserver::new(Arc::clone(&wake), Arc::clone(&changes));
         let store = open_store(&config, observer).await?;
         let enforcer = start_enforcer(&config, &store, &wake, &released).await?;
         let radius = Shared {
@@ -136,13 +139,25 @@ impl Running {
             radius: workers.iter().map(Worker::counters).collect(),
             dns: resolver::start(&config, &mut essential, &stop).await?,
         };
+        let disconnector = Arc::new(Disconnector::new(
+            store.clone(),
+            Arc::clone(&radius.settings),
+        ));
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
             Arc::clone(&wake),
-            Arc::clone(&radius.settings),
+            Arc::clone(&disconnector),
             meters,
         ));
+        start_follower(
+            &config,
+            &store,
+            disconnector,
+            changes,
+            &mut essential,
+            &stop,
+        );
         let admin = start_admin(&config, &store, network, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
         workers::start(workers, &mut essential)?;
@@ -248,7 +263,7 @@ impl Running {
 
 async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<Store> {
     let options = Options {
-        policy: config.policy.clone(),
+        policies: config.policies.clone(),
         currency: config.billing.currency,
         clock: Arc::new(SystemClock),
         observer: Arc::new(observer),
@@ -350,6 +365,20 @@ fn start_tasks(
         let (cashier, stop) = (Arc::clone(cashier), stop.clone());
         essential.spawn(async move { ("payment polling", cashier.poll(every, stop).await) });
     }
+}
+
+fn start_follower(
+    config: &Config,
+    store: &Store,
+    disconnector: Arc<Disconnector>,
+    changes: Arc<Changes>,
+    essential: &mut Essential,
+    stop: &Stop,
+) {
+    let walls_here = config.enforcement != config::Enforcement::None;
+    let follower = Follower::new(store.clone(), disconnector, walls_here);
+    let stop = stop.clone();
+    essential.spawn(async move { ("session follower", follower.run(changes, stop).await) });
 }
 
 fn why_ended(

@@ -7,10 +7,12 @@ use garth_subscription::facts::SubscriptionId;
 use tokio::sync::watch;
 
 use crate::enforcer::Wake;
+use crate::follower::Changes;
 
-/// Passes on what the writer tells: changes to the enforcer, the rest to `main`.
+/// Passes on what the writer tells: changes to the enforcer and the follower, the rest to `main`.
 pub(super) struct StoreObserver {
     wake: Arc<Wake>,
+    changes: Arc<Changes>,
     catalogue: watch::Sender<()>,
     failed: watch::Sender<Option<String>>,
 }
@@ -25,12 +27,13 @@ pub(super) struct Told {
 
 impl StoreObserver {
     /// An observer and where it tells `main`.
-    pub(super) fn new(wake: Arc<Wake>) -> (Self, Told) {
+    pub(super) fn new(wake: Arc<Wake>, changes: Arc<Changes>) -> (Self, Told) {
         let (failed, failure) = watch::channel(None);
         let (changed, catalogue) = watch::channel(());
         let told = Told { catalogue, failure };
         let observer = Self {
             wake,
+            changes,
             catalogue: changed,
             failed,
         };
@@ -41,6 +44,7 @@ impl StoreObserver {
 impl Observer for StoreObserver {
     fn changed(&self, ids: &[SubscriptionId]) {
         self.wake.changed(ids);
+        self.changes.changed(ids);
     }
 
     fn catalogue_changed(&self) {
@@ -58,7 +62,7 @@ mod tests {
 
     #[test]
     fn main_is_told_of_a_change_of_the_catalogue_and_of_the_end() {
-        let (observer, told) = StoreObserver::new(Arc::new(Wake::default()));
+        let (observer, told) = StoreObserver::new(Arc::default(), Arc::default());
         assert!(!told.catalogue.has_changed().unwrap());
         observer.catalogue_changed();
         assert!(told.catalogue.has_changed().unwrap());

@@ -129,7 +129,7 @@ impl Reloadable {
         }
         self.radius.store(Arc::new(radius));
         self.admin.set_roles(config.admin.roles.clone());
-        store.set_policy(config.policy.clone());
+        store.set_policies(config.policies.clone());
         if let (Some(handle), Some(prepared)) = (&self.portal, portal) {
             handle.swap(prepared);
         }
@@ -160,8 +160,8 @@ on_stop = "open"
 [enforcement]
 backend = "nftables"
 interfaces = ["ppp0"]
-[lifecycle]
-suspension = true
+[lifecycle.suspension]
+enabled = true
 [portal]
 http = ["0.0.0.0:8080"]
 public_url = "http://portal.example.net"
@@ -226,7 +226,7 @@ alice = "viewer"
             ("192.0.2.0/24", "192.0.2.0/25"),
             ("down_kbps = 1000", "down_kbps = 2000"),
             ("on_stop = \"open\"", "on_stop = \"closed\""),
-            ("suspension = true", "suspension = false"),
+            ("enabled = true", "enabled = false"),
             ("viewer", "operator"),
         ] {
             assert!(waits(from, to).is_empty(), "{from} -> {to}");

@@ -61,11 +61,15 @@ fn report(fired: Fired) {
     let Fired {
         agenda,
         boundaries,
+        renewed,
         stale_sessions,
         more: _,
     } = fired;
     if agenda + boundaries > 0 {
         tracing::info!(agenda, boundaries, "what was due is done");
+    }
+    if renewed > 0 {
+        tracing::debug!(renewed, "the agenda follows other policies");
     }
     if stale_sessions > 0 {
         tracing::warn!(
@@ -83,7 +87,7 @@ mod tests {
     use garth_store::{Clock, Limits, Observer, Options};
     use garth_subscription::facts::SubscriptionId;
     use garth_subscription::money::Currency;
-    use garth_subscription::policy::Policy;
+    use garth_subscription::policy::{Policies, Policy};
     use garth_subscription::{Actor, Role, Timestamp};
 
     use super::*;
@@ -122,7 +126,7 @@ mod tests {
     async fn populated(folder: &std::path::Path, clock: Arc<HandClock>) -> Store {
         let zone = "Europe/Vienna".parse().unwrap();
         let options = Options {
-            policy: Policy::new(zone),
+            policies: Policies::new(Policy::new(zone)),
             currency: Currency::EUR,
             clock,
             observer: Arc::new(Nobody),

@@ -20,7 +20,7 @@ use garth_store::write::NewSubscription;
 use garth_subscription::calendar::{BillingZone, CivilDate};
 use garth_subscription::command::{Create, InitialHold};
 use garth_subscription::decide::settled;
-use garth_subscription::facts::{Phase, Service, ServiceState, SubscriptionId};
+use garth_subscription::facts::{Phase, Renewal, Service, ServiceState, SubscriptionId};
 use garth_subscription::money::Currency;
 use garth_subscription::subscriber::{Language, Subscriber};
 use garth_subscription::{Money, Timestamp};
@@ -104,8 +104,8 @@ pub struct ImportLine {
     /// Known, and refused: this version would lose it.
     #[serde(skip_serializing)]
     pub circuit_id: Option<String>,
-    /// Known, and refused: this version would lose it.
-    #[serde(skip_serializing)]
+    /// When it pauses by itself: a date (to its end) or an instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub active_to: Option<String>,
 }
 
@@ -262,11 +262,7 @@ impl ImportLine {
     /// # Errors
     /// [`LineError`], naming key and value.
     pub fn checked(self, context: &Context) -> Result<NewSubscription, LineError> {
-        for (key, value) in [
-            ("nt_hash", &self.nt_hash),
-            ("circuit_id", &self.circuit_id),
-            ("active_to", &self.active_to),
-        ] {
+        for (key, value) in [("nt_hash", &self.nt_hash), ("circuit_id", &self.circuit_id)] {
             if value.is_some() {
                 return Err(LineError::NotKept(key));
             }
@@ -288,6 +284,8 @@ impl ImportLine {
             anchor_day: self.anchor_day,
             balance: money("balance", self.balance.as_deref(), context.currency)?,
             holds: holds(self.hold.as_ref(), context)?,
+            renewal: Renewal::default(),
+            active_to: dated("active_to", self.active_to.as_deref(), |d| zone.end_of(d))?,
         };
         Ok(NewSubscription {
             subscriber: self.subscriber()?,
@@ -339,7 +337,9 @@ impl ImportLine {
             Phase::Ended { .. } => return None,
         };
         // An import banks what is paid beyond its own now, so banked time is written that way.
-        let paid_through = match facts.holds.pause {
+        let running = facts.holds.pause.filter(|pause| pause.has_begun);
+        let to_come = facts.holds.pause.filter(|pause| !pause.has_begun);
+        let paid_through = match running {
             Some(pause) => now.saturating_add(pause.banked),
             None => facts.paid_through,
         };
@@ -368,7 +368,7 @@ impl ImportLine {
             reseller: text(subscriber.reseller.as_ref()),
             nt_hash: None,
             circuit_id: None,
-            active_to: None,
+            active_to: text(to_come.map(|pause| pause.from)),
         })
     }
 }
@@ -428,17 +428,23 @@ fn services(lines: &[ServiceLine]) -> Result<Vec<Service>, LineError> {
             let known = [
                 ServiceState::Draft,
                 ServiceState::Effective,
+                ServiceState::Held,
                 ServiceState::Ended,
             ];
             let state = known
                 .into_iter()
                 .find(|known| service_state_name(*known) == state)
                 .ok_or_else(|| {
-                    wrong("services.state", state, "allowed: draft, effective, ended")
+                    wrong(
+                        "services.state",
+                        state,
+                        "allowed: draft, effective, held, ended",
+                    )
                 })?;
             Ok(Service {
                 plan: parse("services.plan", plan)?,
                 state,
+                invoicing: None,
             })
         })
         .collect()
@@ -481,20 +487,23 @@ fn service_lines(services: &[Service]) -> Vec<ServiceLine> {
         .iter()
         .map(|service| match service.state {
             ServiceState::Effective => ServiceLine::Plan(service.plan.to_string()),
-            ServiceState::Draft | ServiceState::Ended => ServiceLine::Stated(StatedService {
-                plan: service.plan.to_string(),
-                state: service_state_name(service.state).to_owned(),
-            }),
+            ServiceState::Draft | ServiceState::Held | ServiceState::Ended => {
+                ServiceLine::Stated(StatedService {
+                    plan: service.plan.to_string(),
+                    state: service_state_name(service.state).to_owned(),
+                })
+            }
         })
         .collect()
 }
 
 fn hold_line(holds: &garth_subscription::facts::Holds) -> Option<HoldLine> {
-    if holds.pause.is_none() && holds.suspend.is_none() && holds.disable.is_none() {
+    let pause = holds.pause.filter(|pause| pause.has_begun);
+    if pause.is_none() && holds.suspend.is_none() && holds.disable.is_none() {
         return None;
     }
     Some(HoldLine {
-        pause: holds.pause.map(|pause| PauseLine {
+        pause: pause.map(|pause| PauseLine {
             until: text(pause.until),
         }),
         suspend: holds.suspend.as_ref().map(|suspend| SuspendLine {

@@ -7,6 +7,7 @@ use garth_store::Store;
 use garth_store::index::Entry;
 use garth_subscription::standing::next_boundary;
 use garth_subscription::subscriber::MacAddress;
+use garth_subscription::time::Span;
 use garth_subscription::{Timestamp, standing};
 
 /// Looks subscribers up in memory.
@@ -38,8 +39,12 @@ impl Directory for IndexDirectory {
     }
 }
 
-fn fill(entry: &Entry<'_>, now: Timestamp, call_check: bool, profile: &mut Profile) {
+/// The server counts whole seconds; what was changed within this one holds already.
+const REST_OF_SECOND: Span = Span::from_millis(999).expect("it is above zero");
+
+fn fill(entry: &Entry<'_>, second: Timestamp, call_check: bool, profile: &mut Profile) {
     let facts = entry.standing();
+    let now = second.saturating_add(REST_OF_SECOND);
     profile.access = match standing(&facts, now).access() {
         garth_subscription::Access::Full => Access::Full,
         garth_subscription::Access::Garden => Access::Garden,
@@ -55,7 +60,7 @@ fn fill(entry: &Entry<'_>, now: Timestamp, call_check: bool, profile: &mut Profi
     profile.up_kbps = entry.up_kbps();
     // The session must not outlive the next boundary; one second is the shortest there is.
     profile.session_timeout_seconds = next_boundary(&facts, now)
-        .map(|boundary| u32::try_from(boundary.since(now).seconds().max(1)).unwrap_or(u32::MAX));
+        .map(|boundary| u32::try_from(boundary.since(second).seconds().max(1)).unwrap_or(u32::MAX));
     profile.framed_ipv4 = entry.framed_ipv4();
     profile.delegated_ipv6 = entry
         .delegated_ipv6()

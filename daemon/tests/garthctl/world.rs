@@ -16,7 +16,7 @@ use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -130,7 +130,7 @@ impl World {
                 .build()
                 .unwrap();
             let options = Options {
-                policy: Policy::new("Europe/Vienna".parse().unwrap()),
+                policies: Policies::new(Policy::new("Europe/Vienna".parse().unwrap())),
                 currency: Currency::EUR,
                 clock: Arc::new(StandingClock),
                 observer: Arc::new(Nobody),

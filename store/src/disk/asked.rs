@@ -4,15 +4,20 @@
 //! program: a repeat may come after an upgrade.
 
 use garth_subscription::Order;
-use garth_subscription::command::{Actor, Command, Create, InitialHold, PauseEnd, Tender};
-use garth_subscription::facts::SubscriptionId;
+use garth_subscription::command::{
+    Actor, ChangeStart, Command, Create, InitialHold, Note, PauseEnd, Tender, When,
+};
+use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::subscriber::Subscriber;
 use garth_subscription::time::Timestamp;
 use minicbor::Encode;
 use minicbor::bytes::ByteArray;
 
-use super::journal::role_code;
-use super::subscription::{ServiceRow, SubscriberRow, cause_code, service_row, subscriber_row};
+use super::journal::{role_code, standing_code};
+use super::network::{OfferRow, offer_row};
+use super::subscription::{
+    RenewalRow, ServiceRow, SubscriberRow, cause_code, renewal_row, service_row, subscriber_row,
+};
 use super::{IdRow, MoneyRow, money_row, to_row};
 
 #[derive(Encode)]
@@ -25,6 +30,8 @@ struct OrderRow<'a> {
     reason: Option<&'a str>,
     #[n(3)]
     command: CommandRow<'a>,
+    #[n(4)]
+    note: Option<(Option<&'a str>, Option<&'a str>, Option<i64>)>,
 }
 
 #[derive(Encode)]
@@ -42,15 +49,16 @@ enum CommandRow<'a> {
     #[n(1)]
     Create(#[n(0)] CreateRow<'a>),
     #[n(2)]
-    Pay(#[n(0)] u16, #[n(1)] TenderRow<'a>),
+    Pay(#[n(0)] u16, #[n(1)] TenderRow<'a>, #[n(2)] Option<bool>),
     #[n(3)]
-    Reactivate(#[n(0)] u16, #[n(1)] TenderRow<'a>),
+    Reactivate(#[n(0)] u16, #[n(1)] TenderRow<'a>, #[n(2)] Option<bool>),
     #[n(4)]
     Capture(
         #[n(0)] Option<u16>,
         #[n(1)] &'a str,
         #[n(2)] MoneyRow,
         #[n(3)] i64,
+        #[n(4)] Option<OfferRow>,
     ),
     #[n(5)]
     PauseOpen,
@@ -61,7 +69,7 @@ enum CommandRow<'a> {
     #[n(8)]
     EndPause,
     #[n(9)]
-    Suspend(#[n(0)] u8, #[n(1)] Option<MoneyRow>),
+    Suspend(#[n(0)] u8, #[n(1)] Option<MoneyRow>, #[n(2)] Option<i64>),
     #[n(10)]
     Lift,
     #[n(11)]
@@ -71,7 +79,89 @@ enum CommandRow<'a> {
     #[n(13)]
     Enable,
     #[n(14)]
-    Terminate(#[n(0)] bool),
+    Terminate(#[n(0)] bool, #[n(1)] Option<WhenRow>),
+    #[n(15)]
+    StartDue,
+    #[n(16)]
+    Cancel,
+    #[n(17)]
+    ExpiryDue,
+    #[n(18)]
+    SetRenewal(#[n(0)] RenewalRow),
+    #[n(19)]
+    Pause(#[n(0)] WhenRow, #[n(1)] PauseEndRow, #[n(2)] bool),
+    #[n(20)]
+    PauseDue,
+    #[n(21)]
+    Postpone(#[n(0)] Option<i64>),
+    #[n(22)]
+    ChangePlan(#[n(0)] &'a str, #[n(1)] ChangeStartRow),
+    #[n(23)]
+    CancelChange,
+    #[n(24)]
+    RequestChange(#[n(0)] Option<&'a str>, #[n(1)] &'a str),
+    #[n(25)]
+    ChangeDue,
+    #[n(26)]
+    TerminateDue,
+    #[n(27)]
+    CancelTermination,
+    #[n(28)]
+    Reinstate,
+    /// Without the request's id: whoever asks again may well have made another one.
+    #[n(29)]
+    RequestRevert(
+        #[n(0)] IdRow,
+        #[n(1)] Option<u8>,
+        #[n(2)] Option<MoneyRow>,
+        #[n(3)] bool,
+    ),
+    #[n(30)]
+    ApproveRevert(#[n(0)] IdRow),
+    #[n(31)]
+    DenyRevert(#[n(0)] IdRow),
+    #[n(32)]
+    Refund(#[n(0)] &'a str, #[n(1)] MoneyRow),
+    #[n(33)]
+    Chargeback(#[n(0)] &'a str, #[n(1)] MoneyRow),
+    #[n(34)]
+    Post(#[n(0)] &'a str),
+    #[n(35)]
+    Void(#[n(0)] &'a str),
+}
+
+#[derive(Encode)]
+enum WhenRow {
+    #[n(1)]
+    Now,
+    #[n(2)]
+    At(#[n(0)] i64),
+    #[n(3)]
+    On(#[n(0)] i32, #[n(1)] u32, #[n(2)] u32),
+    #[n(4)]
+    AfterDays(#[n(0)] u32),
+}
+
+#[derive(Encode)]
+enum PauseEndRow {
+    #[n(1)]
+    Open,
+    #[n(2)]
+    At(#[n(0)] i64),
+    #[n(3)]
+    On(#[n(0)] i32, #[n(1)] u32, #[n(2)] u32),
+    #[n(4)]
+    ForDays(#[n(0)] u32),
+}
+
+#[derive(Encode)]
+enum ChangeStartRow {
+    #[n(1)]
+    Now,
+    #[n(2)]
+    NextPeriod,
+    #[n(3)]
+    On(#[n(0)] i32, #[n(1)] u32, #[n(2)] u32),
 }
 
 #[derive(Encode)]
@@ -80,6 +170,8 @@ enum TenderRow<'a> {
     Balance,
     #[n(2)]
     Captured(#[n(0)] &'a str, #[n(1)] MoneyRow),
+    #[n(3)]
+    Provisional(#[n(0)] &'a str, #[n(1)] MoneyRow),
 }
 
 #[derive(Encode)]
@@ -98,6 +190,10 @@ struct CreateRow<'a> {
     balance: Option<MoneyRow>,
     #[n(6)]
     holds: Vec<HoldRow<'a>>,
+    #[n(7)]
+    renewal: Option<RenewalRow>,
+    #[n(8)]
+    active_to: Option<i64>,
 }
 
 #[derive(Encode)]
@@ -129,6 +225,17 @@ pub(crate) fn encode_order(subscription: SubscriptionId, order: &Order) -> Vec<u
         actor: actor_row(&order.actor),
         reason: order.reason.as_ref().map(|reason| reason.as_str()),
         command: command_row(&order.command),
+        note: note_row(&order.note),
+    })
+}
+
+fn note_row(note: &Note) -> Option<(Option<&str>, Option<&str>, Option<i64>)> {
+    (*note != Note::default()).then(|| {
+        (
+            note.sub_type.as_ref().map(|label| label.as_str()),
+            note.performed_by.as_ref().map(|name| name.as_str()),
+            note.performed_at.map(Timestamp::unix_millis),
+        )
     })
 }
 
@@ -152,41 +259,134 @@ fn actor_row(actor: &Actor) -> ActorRow<'_> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each command, and none of them has an idea of its own"
+)]
 fn command_row(command: &Command) -> CommandRow<'_> {
     match command {
         Command::Create(create) => CommandRow::Create(create_row(create)),
-        Command::Pay { months, tender } => CommandRow::Pay(months.get(), tender_row(tender)),
-        Command::Reactivate { months, tender } => {
-            CommandRow::Reactivate(months.get(), tender_row(tender))
-        }
-        Command::Capture {
+        Command::Pay {
             months,
+            tender,
+            then_pause,
+        } => CommandRow::Pay(months.get(), tender_row(tender), then_pause.then_some(true)),
+        Command::Reactivate {
+            months,
+            tender,
+            then_pause,
+        } => CommandRow::Reactivate(months.get(), tender_row(tender), then_pause.then_some(true)),
+        Command::Capture {
+            offer,
             payment,
             amount,
             captured_at,
         } => CommandRow::Capture(
-            months.map(|months| months.get()),
+            offer.as_ref().map(|offer| offer.months.get()),
             payment.as_str(),
             money_row(*amount),
             captured_at.unix_millis(),
+            offer.as_deref().map(offer_row),
         ),
-        Command::Pause { end } => match end {
-            PauseEnd::Open => CommandRow::PauseOpen,
-            PauseEnd::At(at) => CommandRow::PauseAt(at.unix_millis()),
-            PauseEnd::On(date) => {
-                let (year, month, day) = date.ymd();
-                CommandRow::PauseOn(year, month, day)
-            }
-        },
+        Command::Pause {
+            start,
+            end,
+            is_locked,
+        } => pause_row(*start, *end, *is_locked),
         Command::EndPause => CommandRow::EndPause,
-        Command::Suspend { cause, debt } => {
-            CommandRow::Suspend(cause_code(*cause), debt.map(money_row))
-        }
+        Command::Suspend { cause, debt, as_of } => CommandRow::Suspend(
+            cause_code(*cause),
+            debt.map(money_row),
+            as_of.map(Timestamp::unix_millis),
+        ),
         Command::Lift => CommandRow::Lift,
         Command::Grace { days } => CommandRow::Grace(*days),
         Command::Disable { confirmed } => CommandRow::Disable(*confirmed),
         Command::Enable => CommandRow::Enable,
-        Command::Terminate { confirmed } => CommandRow::Terminate(*confirmed),
+        Command::Terminate { when, confirmed } => {
+            CommandRow::Terminate(*confirmed, (*when != When::Now).then(|| when_row(*when)))
+        }
+        Command::StartDue => CommandRow::StartDue,
+        Command::Cancel => CommandRow::Cancel,
+        Command::ExpiryDue => CommandRow::ExpiryDue,
+        Command::SetRenewal(renewal) => CommandRow::SetRenewal(renewal_row(renewal)),
+        Command::PauseDue => CommandRow::PauseDue,
+        Command::Postpone { until } => CommandRow::Postpone(until.map(Timestamp::unix_millis)),
+        Command::ChangePlan { plan, start } => {
+            CommandRow::ChangePlan(plan.as_str(), change_start_row(*start))
+        }
+        Command::CancelChange => CommandRow::CancelChange,
+        Command::RequestChange { plan, message } => {
+            CommandRow::RequestChange(plan.as_ref().map(|plan| plan.as_str()), message.as_str())
+        }
+        Command::ChangeDue => CommandRow::ChangeDue,
+        Command::TerminateDue => CommandRow::TerminateDue,
+        Command::CancelTermination => CommandRow::CancelTermination,
+        Command::Reinstate => CommandRow::Reinstate,
+        Command::RequestRevert(ask) => CommandRow::RequestRevert(
+            ask.entry.0.into(),
+            ask.standing.map(standing_code),
+            ask.amount.map(money_row),
+            ask.allow_loss,
+        ),
+        Command::ApproveRevert(id) => CommandRow::ApproveRevert(id.0.into()),
+        Command::DenyRevert(id) => CommandRow::DenyRevert(id.0.into()),
+        Command::Refund { payment, amount } => {
+            CommandRow::Refund(payment.as_str(), money_row(*amount))
+        }
+        Command::Chargeback { payment, amount } => {
+            CommandRow::Chargeback(payment.as_str(), money_row(*amount))
+        }
+        Command::Post { payment } => CommandRow::Post(payment.as_str()),
+        Command::Void { payment } => CommandRow::Void(payment.as_str()),
+    }
+}
+
+/// A pause from now on that its subscriber may end has the octets that it had when there was no other.
+fn pause_row(start: When, end: PauseEnd, is_locked: bool) -> CommandRow<'static> {
+    match (start, end) {
+        (When::Now, PauseEnd::Open) if !is_locked => CommandRow::PauseOpen,
+        (When::Now, PauseEnd::At(at)) if !is_locked => CommandRow::PauseAt(at.unix_millis()),
+        (When::Now, PauseEnd::On(date)) if !is_locked => {
+            let (year, month, day) = date.ymd();
+            CommandRow::PauseOn(year, month, day)
+        }
+        (start, end) => CommandRow::Pause(when_row(start), pause_end_row(end), is_locked),
+    }
+}
+
+fn when_row(when: When) -> WhenRow {
+    match when {
+        When::Now => WhenRow::Now,
+        When::At(at) => WhenRow::At(at.unix_millis()),
+        When::On(date) => {
+            let (year, month, day) = date.ymd();
+            WhenRow::On(year, month, day)
+        }
+        When::AfterDays(days) => WhenRow::AfterDays(days),
+    }
+}
+
+fn pause_end_row(end: PauseEnd) -> PauseEndRow {
+    match end {
+        PauseEnd::Open => PauseEndRow::Open,
+        PauseEnd::At(at) => PauseEndRow::At(at.unix_millis()),
+        PauseEnd::On(date) => {
+            let (year, month, day) = date.ymd();
+            PauseEndRow::On(year, month, day)
+        }
+        PauseEnd::ForDays(days) => PauseEndRow::ForDays(days),
+    }
+}
+
+fn change_start_row(start: ChangeStart) -> ChangeStartRow {
+    match start {
+        ChangeStart::Now => ChangeStartRow::Now,
+        ChangeStart::NextPeriod => ChangeStartRow::NextPeriod,
+        ChangeStart::On(date) => {
+            let (year, month, day) = date.ymd();
+            ChangeStartRow::On(year, month, day)
+        }
     }
 }
 
@@ -195,6 +395,9 @@ fn tender_row(tender: &Tender) -> TenderRow<'_> {
         Tender::Balance => TenderRow::Balance,
         Tender::Captured { payment, amount } => {
             TenderRow::Captured(payment.as_str(), money_row(*amount))
+        }
+        Tender::Provisional { payment, amount } => {
+            TenderRow::Provisional(payment.as_str(), money_row(*amount))
         }
     }
 }
@@ -208,6 +411,8 @@ fn create_row(create: &Create) -> CreateRow<'_> {
         anchor_day: create.anchor_day,
         balance: create.balance.map(money_row),
         holds: create.holds.iter().map(hold_row).collect(),
+        renewal: (create.renewal != Renewal::default()).then(|| renewal_row(&create.renewal)),
+        active_to: create.active_to.map(Timestamp::unix_millis),
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use garth_subscription::calendar::Months;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::EntryId;
+use garth_subscription::quote::Offer;
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress};
 use garth_subscription::text::PaymentId;
+use garth_subscription::time::Span;
+use garth_subscription::{Money, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
+use super::subscription::months;
 use super::{
     Damaged, IdRow, MoneyRow, instant, money, money_row, of_row, optional_instant, optional_text,
     text, to_row,
 };
-use crate::record::{Checkout, CheckoutId, CheckoutState, Payment, Session, SessionKey};
+use crate::record::{Checkout, CheckoutId, CheckoutState, Payment, QuoteId, Session, SessionKey};
 use crate::sessions::rules::{Closed, Live};
 
 /// An IPv6 prefix.
@@ -173,6 +176,66 @@ struct CheckoutRow<'a> {
     gateway_session: Option<&'a str>,
     #[b(5)]
     state: CheckoutStateRow<'a>,
+    /// Nothing in rows of before schema 3, and where the money goes on the account.
+    #[n(6)]
+    offer: Option<OfferRow>,
+    #[n(7)]
+    quote: Option<IdRow>,
+}
+
+/// What is on offer besides the number of months.
+#[derive(Decode, Encode)]
+pub(super) struct OfferRow {
+    #[n(0)]
+    months: u16,
+    #[n(1)]
+    price: MoneyRow,
+    #[n(2)]
+    debt: MoneyRow,
+    #[n(3)]
+    then_pause: bool,
+    #[n(4)]
+    expires_at: i64,
+}
+
+pub(super) fn offer_row(offer: &Offer) -> OfferRow {
+    OfferRow {
+        months: offer.months.get(),
+        price: money_row(offer.price),
+        debt: money_row(offer.debt),
+        then_pause: offer.then_pause,
+        expires_at: offer.expires_at.unix_millis(),
+    }
+}
+
+pub(super) fn offer(row: &OfferRow) -> Result<Offer, Damaged> {
+    Ok(Offer {
+        months: months(row.months)?,
+        price: money(&row.price)?,
+        debt: money(&row.debt)?,
+        then_pause: row.then_pause,
+        expires_at: instant(row.expires_at)?,
+    })
+}
+
+/// How long an offer of before schema 3 holds: as long as a gateway keeps its page.
+const OLD_OFFER_HOLDS: Span = Span::from_days(1);
+
+/// The offer of a row: one of before schema 3 says how many months and what is to be paid, which is
+/// their price after credit.
+fn offer_of(row: &CheckoutRow<'_>, created_at: Timestamp) -> Result<Option<Offer>, Damaged> {
+    let total = money(&row.total)?;
+    match (&row.offer, row.months) {
+        (Some(known), _) => offer(known).map(Some),
+        (None, 0) => Ok(None),
+        (None, count) => Ok(Some(Offer {
+            months: months(count)?,
+            price: total,
+            debt: Money::zero(total.currency()),
+            then_pause: false,
+            expires_at: created_at.saturating_add(OLD_OFFER_HOLDS),
+        })),
+    }
 }
 
 #[derive(Decode, Encode)]
@@ -196,7 +259,10 @@ enum CheckoutStateRow<'a> {
 pub(crate) fn encode_checkout(checkout: &Checkout) -> Vec<u8> {
     to_row(&CheckoutRow {
         subscription: checkout.subscription.0.into(),
-        months: checkout.months.get(),
+        months: checkout
+            .offer
+            .as_ref()
+            .map_or(0, |offer| offer.months.get()),
         total: money_row(checkout.total),
         created_at: checkout.created_at.unix_millis(),
         gateway_session: checkout.gateway_session.as_deref(),
@@ -213,18 +279,22 @@ pub(crate) fn encode_checkout(checkout: &Checkout) -> Vec<u8> {
             },
             CheckoutState::Expired => CheckoutStateRow::Expired,
         },
+        offer: checkout.offer.as_ref().map(offer_row),
+        quote: checkout.quote.map(|id| id.0.into()),
     })
 }
 
 /// The checkout of a row.
 pub(crate) fn decode_checkout(id: CheckoutId, octets: &[u8]) -> Result<Checkout, Damaged> {
     let row: CheckoutRow<'_> = of_row("checkout", octets)?;
+    let created_at = instant(row.created_at)?;
     Ok(Checkout {
         id,
+        offer: offer_of(&row, created_at)?,
+        quote: row.quote.map(|id| QuoteId(id.into())),
         subscription: SubscriptionId(row.subscription.into()),
-        months: Months::new(row.months).map_err(|error| Damaged::new("checkout", error))?,
         total: money(&row.total)?,
-        created_at: instant(row.created_at)?,
+        created_at,
         gateway_session: row.gateway_session.map(Into::into),
         state: match row.state {
             CheckoutStateRow::Open => CheckoutState::Open,

@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 
 use garth_subscription::Facts;
-use garth_subscription::calendar::{Anchor, CivilDate};
+use garth_subscription::agenda::{AgendaAction, AgendaItem};
+use garth_subscription::calendar::{Anchor, CivilDate, Months};
 use garth_subscription::facts::{
-    Disable, Ending, Holds, Pause, Phase, Service, ServiceState, SubscriptionId, Suspend,
-    SuspendCause,
+    Disable, Ending, Holds, Invoicing, Pause, PauseUse, Phase, PlanChange, Provisional, Renewal,
+    Service, ServiceState, SubscriptionId, Suspend, SuspendCause, Termination,
 };
-use garth_subscription::standing::StandingFacts;
+use garth_subscription::revert::RevertId;
+use garth_subscription::standing::{PauseSpan, StandingFacts};
 use garth_subscription::subscriber::{Language, MacAddress, Password, Subscriber, UserName};
 use garth_subscription::time::{Span, Timestamp};
 use minicbor::bytes::ByteArray;
@@ -58,8 +60,10 @@ pub(super) struct SubscriberRow<'a> {
     reseller: Option<&'a str>,
 }
 
+/// The facts of a subscription. Fields from 11 on came with schema 3; what is not there is as it was
+/// before there was such a thing.
 #[derive(Decode, Encode)]
-struct FactsRow<'a> {
+pub(super) struct FactsRow<'a> {
     #[n(0)]
     version: u64,
     #[b(1)]
@@ -82,6 +86,66 @@ struct FactsRow<'a> {
     services: Vec<ServiceRow<'a>>,
     #[n(10)]
     balance: MoneyRow,
+    #[n(11)]
+    renewal: Option<RenewalRow>,
+    #[n(12)]
+    owing_since: Option<i64>,
+    #[n(13)]
+    waived_debt: Option<MoneyRow>,
+    #[n(14)]
+    has_lapsed: Option<bool>,
+    #[n(15)]
+    unbilled: Option<u16>,
+    #[n(16)]
+    active_since: Option<i64>,
+    #[b(17)]
+    plan_change: Option<PlanChangeRow<'a>>,
+    #[b(18)]
+    termination: Option<TerminationRow<'a>>,
+    #[n(19)]
+    pause_use: Option<(u16, u16, u16)>,
+    #[b(20)]
+    provisional: Option<Vec<ProvisionalRow<'a>>>,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct RenewalRow {
+    #[n(0)]
+    months: Option<u16>,
+    #[n(1)]
+    use_credit: Option<bool>,
+    #[n(2)]
+    invoicing: Option<u8>,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct PlanChangeRow<'a> {
+    #[n(0)]
+    at: i64,
+    #[b(1)]
+    plan: &'a str,
+    #[n(2)]
+    price: MoneyRow,
+    #[n(3)]
+    paid_through: i64,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct TerminationRow<'a> {
+    #[n(0)]
+    at: i64,
+    #[b(1)]
+    by: &'a str,
+    #[b(2)]
+    reason: Option<&'a str>,
+}
+
+#[derive(Decode, Encode)]
+pub(super) struct ProvisionalRow<'a> {
+    #[b(0)]
+    payment: &'a str,
+    #[n(1)]
+    amount: MoneyRow,
 }
 
 #[derive(Decode, Encode)]
@@ -110,17 +174,22 @@ enum PhaseRow<'a> {
 }
 
 #[derive(Decode, Encode)]
-struct PauseRow {
+pub(super) struct PauseRow {
     #[n(0)]
     from: i64,
     #[n(1)]
     until: Option<i64>,
     #[n(2)]
     banked: i64,
+    #[n(3)]
+    is_locked: Option<bool>,
+    /// It has, where nothing is said.
+    #[n(4)]
+    has_begun: Option<bool>,
 }
 
 #[derive(Decode, Encode)]
-struct SuspendRow<'a> {
+pub(super) struct SuspendRow<'a> {
     #[n(0)]
     cause: u8,
     #[n(1)]
@@ -131,6 +200,8 @@ struct SuspendRow<'a> {
     reason: Option<&'a str>,
     #[n(4)]
     postponed_until: Option<i64>,
+    #[n(5)]
+    postponed_by_customer: Option<bool>,
 }
 
 #[derive(Decode, Encode)]
@@ -147,11 +218,18 @@ pub(super) struct ServiceRow<'a> {
     plan: &'a str,
     #[n(1)]
     state: u8,
+    #[n(2)]
+    invoicing: Option<u8>,
 }
 
 codes!(Ending, "ending", ending_code, ending_of: Cancelled = 1, Terminated = 2);
 codes!(ServiceState, "state of a service", service_code, service_of:
-    Draft = 1, Effective = 2, Ended = 3);
+    Draft = 1, Effective = 2, Ended = 3, Held = 4);
+codes!(Invoicing, "time of invoicing", invoicing_code, invoicing_of:
+    Forward = 1, Backward = 2);
+codes!(AgendaAction, "agenda item", agenda_code, agenda_of:
+    Terminate = 1, Start = 2, EndPause = 3, ChangePlan = 4, BeginPause = 5, Expiry = 6,
+    Suspend = 7);
 codes!(SuspendCause, "cause of a suspension", cause_code, cause_of:
     Overdue = 1, Fraud = 2, Operator = 3);
 
@@ -234,9 +312,23 @@ fn standing_facts(row: &FactsRow<'_>) -> Result<StandingFacts, Damaged> {
         ended,
         paid_through: instant(row.paid_through)?,
         grace_until: optional_instant(row.grace_until)?,
-        pause: pause.map(|pause| (pause.until, pause.banked)),
+        pause: pause.map(|pause| PauseSpan {
+            from: pause.from,
+            until: pause.until,
+            banked: pause.banked,
+        }),
         suspended: row.suspend.as_ref().map(postponed).transpose()?,
         disabled: row.disable.is_some(),
+        ends_at: row
+            .termination
+            .as_ref()
+            .map(|end| instant(end.at))
+            .transpose()?,
+        change_at: row
+            .plan_change
+            .as_ref()
+            .map(|change| instant(change.at))
+            .transpose()?,
     })
 }
 
@@ -248,6 +340,10 @@ pub(crate) struct AnswerRecord {
     pub(crate) sequence: u64,
     /// The facts after it.
     pub(crate) facts: Facts,
+    /// The request that was made or decided.
+    pub(crate) request: Option<RevertId>,
+    /// What went off the agenda undone.
+    pub(crate) cleared: Vec<AgendaItem>,
 }
 
 #[derive(Decode, Encode)]
@@ -260,6 +356,10 @@ struct AnswerRow<'a> {
     subscription: IdRow,
     #[b(3)]
     facts: FactsRow<'a>,
+    #[n(4)]
+    request: Option<IdRow>,
+    #[n(5)]
+    cleared: Option<Vec<(i64, u8)>>,
 }
 
 /// The row of an answer.
@@ -269,6 +369,11 @@ pub(crate) fn encode_answer(answer: &AnswerRecord) -> Vec<u8> {
         sequence: answer.sequence,
         subscription: answer.facts.id.0.into(),
         facts: facts_row(&answer.facts),
+        request: answer.request.map(|id| id.0.into()),
+        cleared: (!answer.cleared.is_empty()).then(|| {
+            let item = |item: &AgendaItem| (item.at.unix_millis(), agenda_code(item.action));
+            answer.cleared.iter().map(item).collect()
+        }),
     })
 }
 
@@ -279,10 +384,22 @@ pub(crate) fn decode_answer(octets: &[u8]) -> Result<AnswerRecord, Damaged> {
         digest: *row.digest,
         sequence: row.sequence,
         facts: facts(SubscriptionId(row.subscription.into()), &row.facts)?,
+        request: row.request.map(|id| RevertId(id.into())),
+        cleared: row
+            .cleared
+            .iter()
+            .flatten()
+            .map(|(at, action)| {
+                Ok(AgendaItem {
+                    at: instant(*at)?,
+                    action: agenda_of(*action)?,
+                })
+            })
+            .collect::<Result<_, Damaged>>()?,
     })
 }
 
-fn facts_row(facts: &Facts) -> FactsRow<'_> {
+pub(super) fn facts_row(facts: &Facts) -> FactsRow<'_> {
     let (year, month, day) = facts.anchor.date.ymd();
     FactsRow {
         version: facts.version,
@@ -290,18 +407,8 @@ fn facts_row(facts: &Facts) -> FactsRow<'_> {
         paid_through: facts.paid_through.unix_millis(),
         anchor: (year, month, day),
         grace_until: facts.grace_until.map(Timestamp::unix_millis),
-        pause: facts.holds.pause.map(|pause| PauseRow {
-            from: pause.from.unix_millis(),
-            until: pause.until.map(Timestamp::unix_millis),
-            banked: pause.banked.millis(),
-        }),
-        suspend: facts.holds.suspend.as_ref().map(|suspend| SuspendRow {
-            cause: cause_code(suspend.cause),
-            since: suspend.since.unix_millis(),
-            debt: suspend.debt.map(money_row),
-            reason: suspend.reason.as_ref().map(|reason| reason.as_str()),
-            postponed_until: suspend.postponed_until.map(Timestamp::unix_millis),
-        }),
+        pause: facts.holds.pause.map(pause_row),
+        suspend: facts.holds.suspend.as_ref().map(suspend_row),
         disable: facts.holds.disable.as_ref().map(|disable| DisableRow {
             since: disable.since.unix_millis(),
             reason: disable.reason.as_str(),
@@ -309,13 +416,119 @@ fn facts_row(facts: &Facts) -> FactsRow<'_> {
         plan: facts.plan.as_str(),
         services: facts.services.iter().map(service_row).collect(),
         balance: money_row(facts.balance),
+        renewal: (facts.renewal != Renewal::default()).then(|| renewal_row(&facts.renewal)),
+        owing_since: facts.owing_since.map(Timestamp::unix_millis),
+        waived_debt: facts.waived_debt.map(money_row),
+        has_lapsed: facts.has_lapsed.then_some(true),
+        unbilled: facts.unbilled.map(Months::get),
+        active_since: Some(facts.active_since.unix_millis()),
+        plan_change: facts.plan_change.as_ref().map(plan_change_row),
+        termination: facts.termination.as_ref().map(termination_row),
+        pause_use: (facts.pause_use != PauseUse::default()).then_some((
+            facts.pause_use.year,
+            facts.pause_use.times,
+            facts.pause_use.days,
+        )),
+        provisional: (!facts.provisional.is_empty())
+            .then(|| facts.provisional.iter().map(provisional_row).collect()),
     }
+}
+
+pub(super) fn pause_row(pause: Pause) -> PauseRow {
+    PauseRow {
+        from: pause.from.unix_millis(),
+        until: pause.until.map(Timestamp::unix_millis),
+        banked: pause.banked.millis(),
+        is_locked: pause.is_locked.then_some(true),
+        has_begun: (!pause.has_begun).then_some(false),
+    }
+}
+
+pub(super) fn suspend_row(suspend: &Suspend) -> SuspendRow<'_> {
+    SuspendRow {
+        cause: cause_code(suspend.cause),
+        since: suspend.since.unix_millis(),
+        debt: suspend.debt.map(money_row),
+        reason: suspend.reason.as_ref().map(|reason| reason.as_str()),
+        postponed_until: suspend.postponed_until.map(Timestamp::unix_millis),
+        postponed_by_customer: suspend.postponed_by_customer.then_some(true),
+    }
+}
+
+pub(super) fn renewal_row(renewal: &Renewal) -> RenewalRow {
+    RenewalRow {
+        months: renewal.months.map(Months::get),
+        use_credit: renewal.use_credit,
+        invoicing: renewal.invoicing.map(invoicing_code),
+    }
+}
+
+pub(super) fn renewal(row: &RenewalRow) -> Result<Renewal, Damaged> {
+    Ok(Renewal {
+        months: row.months.map(months).transpose()?,
+        use_credit: row.use_credit,
+        invoicing: row.invoicing.map(invoicing_of).transpose()?,
+    })
+}
+
+pub(super) fn plan_change_row(change: &PlanChange) -> PlanChangeRow<'_> {
+    PlanChangeRow {
+        at: change.at.unix_millis(),
+        plan: change.plan.as_str(),
+        price: money_row(change.price),
+        paid_through: change.paid_through.unix_millis(),
+    }
+}
+
+pub(super) fn plan_change(row: &PlanChangeRow<'_>) -> Result<PlanChange, Damaged> {
+    Ok(PlanChange {
+        at: instant(row.at)?,
+        plan: plan_id(row.plan)?,
+        price: money(&row.price)?,
+        paid_through: instant(row.paid_through)?,
+    })
+}
+
+pub(super) fn termination_row(end: &Termination) -> TerminationRow<'_> {
+    TerminationRow {
+        at: end.at.unix_millis(),
+        by: end.by.as_str(),
+        reason: end.reason.as_ref().map(|reason| reason.as_str()),
+    }
+}
+
+pub(super) fn termination(row: &TerminationRow<'_>) -> Result<Termination, Damaged> {
+    Ok(Termination {
+        at: instant(row.at)?,
+        by: text("actor", row.by)?,
+        reason: optional_text("reason", row.reason)?,
+    })
+}
+
+pub(super) fn provisional_row(provisional: &Provisional) -> ProvisionalRow<'_> {
+    ProvisionalRow {
+        payment: provisional.payment.as_str(),
+        amount: money_row(provisional.amount),
+    }
+}
+
+pub(super) fn provisional(row: &ProvisionalRow<'_>) -> Result<Provisional, Damaged> {
+    Ok(Provisional {
+        payment: text("payment id", row.payment)?,
+        amount: money(&row.amount)?,
+    })
+}
+
+/// A number of months of a row.
+pub(super) fn months(count: u16) -> Result<Months, Damaged> {
+    Months::new(count).map_err(|error| Damaged::new("number of months", error))
 }
 
 pub(super) fn service_row(service: &Service) -> ServiceRow<'_> {
     ServiceRow {
         plan: service.plan.as_str(),
         state: service_code(service.state),
+        invoicing: service.invoicing.map(invoicing_code),
     }
 }
 
@@ -341,7 +554,7 @@ fn phase_row(phase: &Phase) -> PhaseRow<'_> {
     }
 }
 
-fn facts(id: SubscriptionId, row: &FactsRow<'_>) -> Result<Facts, Damaged> {
+pub(super) fn facts(id: SubscriptionId, row: &FactsRow<'_>) -> Result<Facts, Damaged> {
     let (year, month, day) = row.anchor;
     let date = CivilDate::from_ymd(year, month, day)
         .ok_or_else(|| Damaged::new("anchor", format_args!("{year}-{month}-{day} is no date")))?;
@@ -349,13 +562,16 @@ fn facts(id: SubscriptionId, row: &FactsRow<'_>) -> Result<Facts, Damaged> {
         Ok(Service {
             plan: plan_id(row.plan)?,
             state: service_of(row.state)?,
+            invoicing: row.invoicing.map(invoicing_of).transpose()?,
         })
     };
+    let (year, times, days) = row.pause_use.unwrap_or_default();
+    let paid_through = instant(row.paid_through)?;
     Ok(Facts {
         id,
         version: row.version,
         phase: phase(&row.phase)?,
-        paid_through: instant(row.paid_through)?,
+        paid_through,
         anchor: Anchor { date },
         grace_until: optional_instant(row.grace_until)?,
         holds: Holds {
@@ -369,7 +585,25 @@ fn facts(id: SubscriptionId, row: &FactsRow<'_>) -> Result<Facts, Damaged> {
             .iter()
             .map(service)
             .collect::<Result<_, Damaged>>()?,
+        renewal: row
+            .renewal
+            .as_ref()
+            .map_or(Ok(Renewal::default()), renewal)?,
         balance: money(&row.balance)?,
+        owing_since: optional_instant(row.owing_since)?,
+        waived_debt: optional_money(row.waived_debt.as_ref())?,
+        has_lapsed: row.has_lapsed.unwrap_or(false),
+        unbilled: row.unbilled.map(months).transpose()?,
+        active_since: optional_instant(row.active_since)?.unwrap_or(Timestamp::MIN),
+        plan_change: row.plan_change.as_ref().map(plan_change).transpose()?,
+        termination: row.termination.as_ref().map(termination).transpose()?,
+        pause_use: PauseUse { year, times, days },
+        provisional: row
+            .provisional
+            .iter()
+            .flatten()
+            .map(provisional)
+            .collect::<Result<_, Damaged>>()?,
     })
 }
 
@@ -393,22 +627,25 @@ fn phase(row: &PhaseRow<'_>) -> Result<Phase, Damaged> {
     })
 }
 
-fn pause(row: &PauseRow) -> Result<Pause, Damaged> {
+pub(super) fn pause(row: &PauseRow) -> Result<Pause, Damaged> {
     Ok(Pause {
         from: instant(row.from)?,
         until: optional_instant(row.until)?,
         banked: Span::from_millis(row.banked)
             .ok_or_else(|| Damaged::new("pause", "the banked time is below zero"))?,
+        is_locked: row.is_locked.unwrap_or(false),
+        has_begun: row.has_begun.unwrap_or(true),
     })
 }
 
-fn suspend(row: &SuspendRow<'_>) -> Result<Suspend, Damaged> {
+pub(super) fn suspend(row: &SuspendRow<'_>) -> Result<Suspend, Damaged> {
     Ok(Suspend {
         cause: cause_of(row.cause)?,
         since: instant(row.since)?,
         debt: optional_money(row.debt.as_ref())?,
         reason: optional_text("reason", row.reason)?,
         postponed_until: optional_instant(row.postponed_until)?,
+        postponed_by_customer: row.postponed_by_customer.unwrap_or(false),
     })
 }
 

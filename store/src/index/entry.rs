@@ -9,15 +9,15 @@
 //! | 30, 31 | lengths of user name and password; 0 where there is none |
 //! | from 32 | user name, password, parts in their order |
 //!
-//! Numbers have their least octet first. A user name and a password of 20 octets together fit into
-//! one slot with all parts there are; the longest of all fit into four.
+//! Numbers have their least octet first. A user name and a password of 13 octets together fit into
+//! one slot with all parts there are; the longest of all fit into five.
 //!
 //! Not here: where records lie (`slots`), what they mean at an instant (`subscription`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use garth_subscription::facts::{Ending, SubscriptionId};
-use garth_subscription::standing::StandingFacts;
+use garth_subscription::standing::{PauseSpan, StandingFacts};
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Password, UserName};
 use garth_subscription::time::{Span, Timestamp};
 use uuid::Uuid;
@@ -43,8 +43,11 @@ enum Part {
     GraceUntil,
     /// The time that a pause has banked.
     Pause,
+    PauseFrom,
     PauseUntil,
     PostponedUntil,
+    EndsAt,
+    ChangeAt,
     Suspended,
     Disabled,
     Cancelled,
@@ -53,7 +56,7 @@ enum Part {
 
 impl Part {
     /// Octets of each part, in their order; those after them are flags alone.
-    const LENS: [usize; 8] = [6, 4, 17, 8, 8, 8, 8, 8];
+    const LENS: [usize; 11] = [6, 4, 17, 6, 6, 6, 6, 6, 6, 6, 6];
 
     const fn flag(self) -> u16 {
         1 << self as u16
@@ -138,15 +141,19 @@ impl Record {
             Part::DelegatedIpv6,
             indexed.delegated_ipv6.map(prefix_octets),
         );
-        let instant = |at: Timestamp| at.unix_millis().to_le_bytes();
+        let instant = |at: Timestamp| millis_octets(at.unix_millis());
         record.add_part(Part::StartAt, standing.start_at.map(instant));
         record.add_part(Part::GraceUntil, standing.grace_until.map(instant));
-        let banked = standing.pause.map(|(_, banked)| banked.millis());
-        record.add_part(Part::Pause, banked.map(i64::to_le_bytes));
-        let until = standing.pause.and_then(|(until, _)| until);
+        let pause = standing.pause;
+        let banked = pause.map(|pause| pause.banked.millis());
+        record.add_part(Part::Pause, banked.map(millis_octets));
+        record.add_part(Part::PauseFrom, pause.map(|pause| instant(pause.from)));
+        let until = pause.and_then(|pause| pause.until);
         record.add_part(Part::PauseUntil, until.map(instant));
         let postponed = standing.suspended.flatten();
         record.add_part(Part::PostponedUntil, postponed.map(instant));
+        record.add_part(Part::EndsAt, standing.ends_at.map(instant));
+        record.add_part(Part::ChangeAt, standing.change_at.map(instant));
         record.set(Part::Suspended, standing.suspended.is_some());
         record.set(Part::Disabled, standing.disabled);
         record.set(Part::Cancelled, standing.ended == Some(Ending::Cancelled));
@@ -217,11 +224,14 @@ impl<'a> Entry<'a> {
     /// What its standing depends on.
     #[must_use]
     pub fn standing(&self) -> StandingFacts {
-        let instant = |part| self.part(part).map(instant_of);
+        let instant = |part| self.part(part).map(|octets| instant_of(millis_of(octets)));
         let pause = self.part(Part::Pause).map(|banked| {
-            let banked = Span::from_millis(i64::from_le_bytes(banked));
-            let until = instant(Part::PauseUntil);
-            (until, banked.expect("it was a span when it was written"))
+            let banked = Span::from_millis(millis_of(banked));
+            PauseSpan {
+                from: instant(Part::PauseFrom).expect("a pause has a start"),
+                until: instant(Part::PauseUntil),
+                banked: banked.expect("it was a span when it was written"),
+            }
         });
         let ended = if self.has(Part::Cancelled) {
             Some(Ending::Cancelled)
@@ -231,13 +241,15 @@ impl<'a> Entry<'a> {
         StandingFacts {
             start_at: instant(Part::StartAt),
             ended,
-            paid_through: instant_of(self.fixed(PAID_THROUGH)),
+            paid_through: instant_of(i64::from_le_bytes(self.fixed(PAID_THROUGH))),
             grace_until: instant(Part::GraceUntil),
             pause,
             suspended: self
                 .has(Part::Suspended)
                 .then(|| instant(Part::PostponedUntil)),
             disabled: self.has(Part::Disabled),
+            ends_at: instant(Part::EndsAt),
+            change_at: instant(Part::ChangeAt),
         }
     }
 
@@ -338,10 +350,24 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn instant_of(millis: [u8; 8]) -> Timestamp {
-    Timestamp::from_unix_millis(i64::from_le_bytes(millis))
-        .expect("it was an instant when it was written")
+fn instant_of(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis).expect("it was an instant when it was written")
 }
+
+/// Milliseconds in six octets: they reach beyond the year 9999.
+fn millis_octets(millis: i64) -> [u8; 6] {
+    let [a, b, c, d, e, f, ..] = millis.to_le_bytes();
+    [a, b, c, d, e, f]
+}
+
+fn millis_of([a, b, c, d, e, f]: [u8; 6]) -> i64 {
+    i64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+const _: () = assert!(
+    Timestamp::MAX.unix_millis() < 1 << 48,
+    "every instant and every span between two of them fits six octets"
+);
 
 #[cfg(test)]
 mod tests {
@@ -351,34 +377,44 @@ mod tests {
     use super::*;
 
     fn instant() -> impl Strategy<Value = Timestamp> {
-        (0..4_000_000_000_000_i64).prop_map(|at| Timestamp::from_unix_millis(at).unwrap())
+        let any = (0..=Timestamp::MAX.unix_millis())
+            .prop_map(|at| Timestamp::from_unix_millis(at).unwrap());
+        prop_oneof![8 => any, 1 => Just(Timestamp::MIN), 1 => Just(Timestamp::MAX)]
     }
 
     fn standing() -> impl Strategy<Value = StandingFacts> {
-        let span = (0..1_000_000_i64).prop_map(|span| Span::from_millis(span).unwrap());
+        let span = instant().prop_map(|end| end.since(Timestamp::MIN));
+        let pause =
+            (instant(), prop::option::of(instant()), span).prop_map(|(from, until, banked)| {
+                PauseSpan {
+                    from,
+                    until,
+                    banked,
+                }
+            });
         let ended = prop_oneof![Just(Ending::Cancelled), Just(Ending::Terminated)];
         (
             prop::option::of(instant()),
             prop::option::of(ended),
             instant(),
             prop::option::of(instant()),
-            prop::option::of((prop::option::of(instant()), span)),
+            prop::option::of(pause),
             prop::option::of(prop::option::of(instant())),
             any::<bool>(),
+            prop::option::of(instant()),
+            prop::option::of(instant()),
         )
-            .prop_map(
-                |(start_at, ended, paid_through, grace_until, pause, suspended, disabled)| {
-                    StandingFacts {
-                        start_at,
-                        ended,
-                        paid_through,
-                        grace_until,
-                        pause,
-                        suspended,
-                        disabled,
-                    }
-                },
-            )
+            .prop_map(|parts| StandingFacts {
+                start_at: parts.0,
+                ended: parts.1,
+                paid_through: parts.2,
+                grace_until: parts.3,
+                pause: parts.4,
+                suspended: parts.5,
+                disabled: parts.6,
+                ends_at: parts.7,
+                change_at: parts.8,
+            })
     }
 
     proptest! {
@@ -422,6 +458,6 @@ mod tests {
 
     #[test]
     fn a_usual_subscriber_with_all_that_there_may_be_fits_into_one_slot() {
-        const { assert!(USER_NAME + 20 + PARTS_LEN_MAX <= SLOT_OCTETS) };
+        const { assert!(USER_NAME + 13 + PARTS_LEN_MAX <= SLOT_OCTETS) };
     }
 }

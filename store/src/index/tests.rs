@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use garth_subscription::calendar::{Anchor, CivilDate};
-use garth_subscription::facts::{Facts, Holds, Phase};
+use garth_subscription::facts::{Facts, Holds, PauseUse, Phase, Renewal};
 use garth_subscription::money::{Currency, Money};
 use garth_subscription::plan::{Catalogue, Plan, PlanKind};
 use garth_subscription::standing::StandingFacts;
@@ -47,6 +47,8 @@ impl Subscriber {
                 pause: None,
                 suspended: None,
                 disabled: false,
+                ends_at: None,
+                change_at: None,
             },
             plan: "home-100",
             user_name: Some(&self.user_name),
@@ -80,7 +82,17 @@ impl Subscriber {
                 holds: Holds::default(),
                 plan: indexed.plan.parse().unwrap(),
                 services: Vec::new(),
+                renewal: Renewal::default(),
                 balance: Money::zero(currency),
+                owing_since: None,
+                waived_debt: None,
+                has_lapsed: false,
+                unbilled: None,
+                active_since: at,
+                plan_change: None,
+                termination: None,
+                pause_use: PauseUse::default(),
+                provisional: Vec::new(),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! Checkouts and the payments that come for them (E4, E6, E7).
 
+use garth_subscription::command::Note;
 use garth_subscription::time::Span;
 use garth_subscription::{Command, Order, Refusal, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -95,8 +96,9 @@ impl Batch<'_> {
         let order = Order {
             actor: request.actor,
             reason: None,
+            note: Note::default(),
             command: Command::Capture {
-                months: is_open.then_some(checkout.months),
+                offer: checkout.offer.clone().filter(|_| is_open).map(Box::new),
                 payment: request.payment.clone(),
                 amount: request.amount,
                 captured_at: request.captured_at,

@@ -49,9 +49,11 @@ impl Batch<'_> {
         for id in &applied.removed {
             self.tables.plans.remove(id.as_str())?;
         }
+        self.meta.price_list += 1;
+        self.meta.write_price_list(&mut self.tables.meta)?;
         tracing::info!(actor = %actor.name, ?applied, "the catalogue was replaced");
         self.rules = Arc::new(Rules {
-            policy: self.rules.policy.clone(),
+            policies: self.rules.policies.clone(),
             catalogue,
         });
         self.changes.rules = Some(Arc::clone(&self.rules));
@@ -71,7 +73,8 @@ impl Batch<'_> {
                 .subscription
                 .facts;
             let services = facts.services.iter().map(|service| &service.plan);
-            let used = std::iter::once(&facts.plan).chain(services);
+            let to_come = facts.plan_change.as_ref().map(|change| &change.plan);
+            let used = std::iter::once(&facts.plan).chain(services).chain(to_come);
             if let Some(plan) = used.into_iter().find(|plan| plans.contains(plan)) {
                 return Ok(Some(plan.clone()));
             }

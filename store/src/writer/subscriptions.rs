@@ -1,29 +1,112 @@
 //! Commands for one subscription, and new subscriptions.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use garth_subscription::command::{Actor, Command, Role};
-use garth_subscription::facts::{AgendaAction, Facts, SubscriptionId};
-use garth_subscription::journal::EntryId;
-use garth_subscription::policy::Rules;
+use garth_subscription::command::{Actor, Command, CommandKind, Note, Role};
+use garth_subscription::facts::{Facts, SubscriptionId};
+use garth_subscription::journal::{EntryId, JournalEntry};
+use garth_subscription::policy::{Policy, Rules, Terms};
+use garth_subscription::revert::{RevertId, RevertRequest, RevertState};
 use garth_subscription::standing::next_boundary;
 use garth_subscription::text::{CommandId, PaymentId};
-use garth_subscription::{Decision, Money, Order, Refusal, Timestamp, decide};
+use garth_subscription::{Case, Decision, Money, Order, Refusal, Timestamp, decide};
 use redb::ReadableTable;
 
 use super::{Batch, Stop};
 use crate::chain;
 use crate::disk::{
     self, AnswerRecord, Damaged, StoredSubscription, decode_answer, decode_payment,
-    decode_subscription, encode_answer, encode_entry, encode_payment, encode_subscription,
+    decode_subscription, encode_answer, encode_payment, encode_subscription,
 };
 use crate::fault::Fault;
+use crate::read;
 use crate::record::{Payment, Subscription};
-use crate::tables::{id_key, identities, identity_text, millis};
+use crate::tables::{
+    Meta, Reverts, id_key, identities, identity_text, millis, read_revert, revert_key,
+};
 use crate::write::{CommandRequest, Committed, Imported, NewSubscription, WriteError};
 
 /// No subscription has more agenda items due at once; the rest is done the next time.
 const DUE_MAX: usize = 16;
+
+/// What is known of a subscription that a command is for.
+pub(crate) struct Known {
+    pub(crate) subscription: Subscription,
+    /// Its whole journal, oldest first, where the command needs it.
+    history: Vec<JournalEntry>,
+    /// The request that the command names, if it is of this subscription.
+    request: Option<RevertRequest>,
+    /// Where the journal of all ends.
+    meta: Meta,
+}
+
+impl Known {
+    /// Reads what `command` needs: `history` gives the journal of the subscription unless it is too
+    /// long, `request` the request of that id.
+    pub(crate) fn gather(
+        subscription: Subscription,
+        command: &Command,
+        meta: Meta,
+        history: impl FnOnce(SubscriptionId) -> Result<Option<Vec<JournalEntry>>, Fault>,
+        request: impl FnOnce(RevertId) -> Result<Option<RevertRequest>, Fault>,
+    ) -> Result<Self, Stop> {
+        let id = subscription.facts.id;
+        let history = if command.needs_history() {
+            history(id)?.ok_or(WriteError::HistoryTooLong)?
+        } else {
+            Vec::new()
+        };
+        let request = if let Command::ApproveRevert(named) | Command::DenyRevert(named) = command {
+            request(*named)?
+        } else {
+            None
+        };
+        Ok(Self {
+            subscription,
+            history,
+            request: request.filter(|request| request.subscription == id),
+            meta,
+        })
+    }
+}
+
+/// A subscription once its agenda has what it is owed, nothing of it written yet.
+pub(crate) struct Settled<'a> {
+    known: &'a Known,
+    /// Agenda items that were due, each with its decision.
+    due: Vec<(Order, Decision)>,
+    history: Cow<'a, [JournalEntry]>,
+}
+
+impl<'a> Settled<'a> {
+    pub(crate) fn new(known: &'a Known, now: Timestamp, terms: Terms<'_>) -> Self {
+        let due = due(&known.subscription.facts, now, terms).done;
+        let mut history = Cow::Borrowed(known.history.as_slice());
+        if !history.is_empty() && !due.is_empty() {
+            // Whoever replays the journal must meet the facts that they decide on.
+            let entries = history.to_mut();
+            for (sequence, (order, decision)) in (known.meta.sequence + 1..).zip(&due) {
+                let id = chain::entry_id(now, sequence, known.meta.edge);
+                entries.push(decision.entry(id, None, order, now));
+            }
+        }
+        Self {
+            known,
+            due,
+            history,
+        }
+    }
+
+    pub(crate) fn case(&self) -> Case<'_> {
+        let last = self.due.last().map(|(_, decision)| &decision.facts);
+        Case {
+            facts: Some(last.unwrap_or(&self.known.subscription.facts)),
+            history: &self.history,
+            request: self.known.request.as_ref(),
+        }
+    }
+}
 
 /// A decision and what the timer owes before it, nothing of it written yet.
 pub(crate) struct Staged {
@@ -35,41 +118,82 @@ pub(crate) struct Staged {
 
 /// Decides `order`, after what the agenda owes by `now`.
 pub(crate) fn stage(
-    facts: &Facts,
+    known: &Known,
     order: &Order,
     now: Timestamp,
     rules: &Rules,
 ) -> Result<Staged, Refusal> {
-    let due = due(facts, now, rules);
-    let facts = due.last().map_or(facts, |(_, decision)| &decision.facts);
-    let decision = decide(Some(facts), order, now, rules)?;
-    Ok(Staged { due, decision })
+    let terms = rules.terms(known.subscription.subscriber.partner.as_ref());
+    let settled = Settled::new(known, now, terms);
+    let decision = decide(settled.case(), order, now, terms)?;
+    Ok(Staged {
+        due: settled.due,
+        decision,
+    })
 }
 
-/// What the agenda owes by `now`, earliest first, each decided on the facts after the one before.
-pub(super) fn due(facts: &Facts, now: Timestamp, rules: &Rules) -> Vec<(Order, Decision)> {
+/// What the agenda owed.
+pub(super) struct Due {
+    /// Earliest first, each decided on the facts after the one before.
+    pub(super) done: Vec<(Order, Decision)>,
+    /// Whether the next item is due as well and was refused: it must not be tried for ever.
+    pub(super) is_stuck: bool,
+}
+
+/// Decides what the agenda owes by `now`.
+pub(super) fn due(facts: &Facts, now: Timestamp, terms: Terms<'_>) -> Due {
     let mut done: Vec<(Order, Decision)> = Vec::new();
     while done.len() < DUE_MAX {
         let facts = done.last().map_or(facts, |(_, decision)| &decision.facts);
-        let Some(item) = facts.agenda().into_iter().find(|item| item.at <= now) else {
+        let Some(item) = facts.next_due(terms.policy).filter(|item| item.at <= now) else {
             break;
         };
         let order = Order {
             actor: timer(),
             reason: None,
-            command: match item.action {
-                AgendaAction::EndPause => Command::EndPause,
-            },
+            note: Note::default(),
+            command: item.action.command(),
         };
-        match decide(Some(facts), &order, now, rules) {
+        match decide(Case::of(facts), &order, now, terms) {
             Ok(decision) => done.push((order, decision)),
             Err(refusal) => {
-                tracing::warn!(subscription = %facts.id, %refusal, "a due agenda item was refused");
-                break;
+                let action = item.action.as_str();
+                tracing::warn!(subscription = %facts.id, action, %refusal, "a due agenda item was refused");
+                let is_stuck = true;
+                return Due { done, is_stuck };
             }
         }
     }
-    done
+    let is_stuck = false;
+    Due { done, is_stuck }
+}
+
+/// When a subscription is to be looked at again: at the next change of its standing or the next item of
+/// its agenda. One that is due now and `is_stuck` is left out.
+pub(crate) fn boundary(
+    facts: &Facts,
+    now: Timestamp,
+    policy: &Policy,
+    is_stuck: bool,
+) -> Option<Timestamp> {
+    let item = if is_stuck {
+        let agenda = facts.agenda(policy);
+        agenda.into_iter().find(|item| item.at > now)
+    } else {
+        facts.next_due(policy)
+    };
+    let standing = next_boundary(&facts.standing_facts(), now);
+    standing.into_iter().chain(item.map(|item| item.at)).min()
+}
+
+/// The order that makes a new subscription.
+pub(crate) fn birth(new: &NewSubscription, actor: &Actor) -> Order {
+    Order {
+        actor: actor.clone(),
+        reason: None,
+        note: Note::default(),
+        command: Command::Create(Box::new(new.create.clone())),
+    }
 }
 
 /// Time as the one who acts.
@@ -123,24 +247,40 @@ impl Batch<'_> {
         stored: StoredSubscription,
         asked: &Asked,
     ) -> Result<Committed, Stop> {
-        let facts = &stored.subscription.facts;
-        let Staged { due, decision } = stage(facts, &asked.order, self.now, &self.rules)?;
+        let known = self.known(stored.subscription, &asked.order.command)?;
+        let Staged { due, decision } = stage(&known, &asked.order, self.now, &self.rules)?;
+        let paper = self.paper(&asked.order, &decision)?;
         // From here on only the disk can fail.
         for (order, decision) in &due {
             self.append(order, decision, None)?;
         }
         let entry = self.append(&asked.order, &decision, asked.command_id.clone())?;
+        if let Some(paper) = paper {
+            self.file(paper, decision.facts.id, entry, &asked.order.actor.name)?;
+        }
         let subscription = Subscription {
-            subscriber: stored.subscription.subscriber,
+            subscriber: known.subscription.subscriber,
             facts: decision.facts.clone(),
         };
-        self.put(subscription, stored.boundary)?;
+        self.put(subscription, stored.boundary, false)?;
         self.remember(asked, &decision, entry)?;
         Ok(Committed {
             decision,
             entry,
             repeated: false,
         })
+    }
+
+    /// What the rules must know of a subscription for that command.
+    fn known(&self, subscription: Subscription, command: &Command) -> Result<Known, Stop> {
+        let tables = &self.tables;
+        Known::gather(
+            subscription,
+            command,
+            self.meta,
+            |id| read::whole_history(&tables.journal, &tables.journal_by_subscription, id),
+            |id| read_revert(&Reverts::open(self.txn)?.rows, revert_key(id)),
+        )
     }
 
     /// Keeps the answer for when the command id or the payment id comes again.
@@ -158,6 +298,8 @@ impl Batch<'_> {
             digest: asked.digest,
             sequence: self.meta.sequence,
             facts: decision.facts.clone(),
+            request: decision.request.as_ref().map(|request| request.id),
+            cleared: decision.cleared.clone(),
         });
         if let Some(id) = &asked.command_id {
             self.tables
@@ -215,6 +357,7 @@ impl Batch<'_> {
             })?;
         let (_, body) = chain::parts(row.value())?;
         let entry = disk::decode_entry(body)?;
+        let request = answer.request.map(|id| self.request_of(id, entry.action));
         Ok(Committed {
             decision: Decision {
                 facts: answer.facts,
@@ -222,10 +365,29 @@ impl Batch<'_> {
                 new: entry.new,
                 effect: entry.effect,
                 amount: entry.amount,
+                steps: entry.steps,
+                reverts: entry.reverts,
+                cleared: answer.cleared,
+                request: request.transpose()?.flatten(),
             },
             entry: entry.id,
             repeated: true,
         })
+    }
+
+    /// The request of an answer, as it was when `action` was answered.
+    fn request_of(
+        &self,
+        id: RevertId,
+        action: CommandKind,
+    ) -> Result<Option<Box<RevertRequest>>, Fault> {
+        let request = read_revert(&Reverts::open(self.txn)?.rows, revert_key(id))?;
+        Ok(request.map(|mut request| {
+            if action == CommandKind::RequestRevert {
+                request.state = RevertState::Pending;
+            }
+            Box::new(request)
+        }))
     }
 
     pub(super) fn load(&self, id: SubscriptionId) -> Result<Option<StoredSubscription>, Fault> {
@@ -243,32 +405,29 @@ impl Batch<'_> {
         command_id: Option<CommandId>,
     ) -> Result<EntryId, Fault> {
         self.dirty = true;
-        let sequence = self.meta.sequence + 1;
-        let id = chain::entry_id(self.now, sequence, self.meta.edge);
+        let id = chain::entry_id(self.now, self.meta.sequence + 1, self.meta.edge);
         let entry = decision.entry(id, command_id, order, self.now);
-        let body = encode_entry(&entry);
-        let hash = chain::hash(self.meta.epoch, sequence, &self.meta.hash, &body);
-        let row = chain::row(&hash, &body);
-        self.tables.journal.insert(sequence, row.as_slice())?;
-        self.tables
-            .journal_by_subscription
-            .insert((id_key(entry.subscription), sequence), ())?;
-        self.meta.sequence = sequence;
-        self.meta.hash = hash;
+        chain::append(&mut self.tables, &mut self.meta, &entry)?;
+        self.notify(&entry)?;
         Ok(id)
     }
 
-    /// Writes a subscription and moves its row in the agenda from `boundary` to where it belongs.
+    /// Writes a subscription and moves its row in the agenda from `stored` to where it belongs.
     pub(super) fn put(
         &mut self,
         subscription: Subscription,
-        boundary: Option<Timestamp>,
+        stored: Option<Timestamp>,
+        is_stuck: bool,
     ) -> Result<(), Fault> {
         self.dirty = true;
         let id = subscription.facts.id;
-        let next = next_boundary(&subscription.facts.standing_facts(), self.now);
-        if next != boundary {
-            if let Some(at) = boundary {
+        let policy = self
+            .rules
+            .policies
+            .of(subscription.subscriber.partner.as_ref());
+        let next = boundary(&subscription.facts, self.now, policy, is_stuck);
+        if next != stored {
+            if let Some(at) = stored {
                 self.tables.agenda.remove((millis(at), id_key(id)))?;
             }
             if let Some(at) = next {
@@ -307,7 +466,7 @@ impl Batch<'_> {
             subscriber: new.subscriber,
             facts: decision.facts.clone(),
         };
-        self.put(subscription, None)?;
+        self.put(subscription, None, false)?;
         let asked = Asked {
             order,
             command_id,
@@ -356,7 +515,11 @@ impl Batch<'_> {
         let mut agenda = Vec::with_capacity(born.len());
         for subscription in born {
             let id = id_key(subscription.facts.id);
-            let next = next_boundary(&subscription.facts.standing_facts(), self.now);
+            let policy = self
+                .rules
+                .policies
+                .of(subscription.subscriber.partner.as_ref());
+            let next = boundary(&subscription.facts, self.now, policy, false);
             agenda.extend(next.map(|at| (millis(at), id)));
             let row = encode_subscription(&subscription, next);
             self.tables.subscriptions.insert(id, row.as_slice())?;
@@ -394,12 +557,9 @@ impl Batch<'_> {
             }
             .into());
         }
-        let order = Order {
-            actor: actor.clone(),
-            reason: None,
-            command: Command::Create(Box::new(new.create.clone())),
-        };
-        let decision = decide(None, &order, self.now, &self.rules)?;
+        let order = birth(new, actor);
+        let terms = self.rules.terms(subscriber.partner.as_ref());
+        let decision = decide(Case::default(), &order, self.now, terms)?;
         claims.ids.insert(new.create.id);
         for (_, key) in keys {
             claims.taken.insert(key.clone());

@@ -5,7 +5,7 @@
 
 use redb::{ReadableTable, ReadableTableMetadata};
 
-use super::subscriptions::due;
+use super::subscriptions::{Due, due};
 use super::{Batch, Stop};
 use crate::fault::Fault;
 use crate::tables::{id_of, millis, session_key};
@@ -50,7 +50,8 @@ impl Batch<'_> {
                 continue;
             };
             let mut subscription = stored.subscription;
-            let done = due(&subscription.facts, self.now, &self.rules);
+            let terms = self.rules.terms(subscription.subscriber.partner.as_ref());
+            let Due { done, is_stuck } = due(&subscription.facts, self.now, terms);
             for (order, decision) in &done {
                 self.append(order, decision, None)?;
             }
@@ -59,7 +60,7 @@ impl Batch<'_> {
                 Some((_, decision)) => subscription.facts = decision.facts,
                 None => fired.boundaries += 1,
             }
-            self.put(subscription, stored.boundary)?;
+            self.put(subscription, stored.boundary, is_stuck)?;
         }
         Ok(fired)
     }

@@ -8,7 +8,7 @@ use garth_subscription::journal::Effect;
 use garth_subscription::standing::{Standing, standing};
 use garth_subscription::{Refusal, Role};
 
-use crate::world::{World, at, capture, cash, euro, id, new, operator, plan, request, wait};
+use crate::world::{World, at, capture, cash, euro, id, new, operator, pause, plan, request, wait};
 
 fn now_standing(world: &World, id: SubscriptionId) -> Standing {
     let now = world.store.now();
@@ -30,6 +30,7 @@ fn an_answered_command_is_in_the_tables_the_journal_and_the_index() {
             payment: "cash-1".parse().unwrap(),
             amount: euro("30.00"),
         },
+        then_pause: false,
     };
     let committed = world.command(id, reactivate).unwrap();
     assert!(!committed.repeated);
@@ -322,7 +323,7 @@ fn t7_the_timer_ends_a_pause_and_says_so_once() {
     let world = World::new();
     let id = world.add(1, "2026-12-01T00:00:00Z");
     let end = PauseEnd::At(at("2026-11-25T00:00:00Z"));
-    world.command(id, Command::Pause { end }).unwrap();
+    world.command(id, pause(end)).unwrap();
     world.recorder.take_changed();
     assert_eq!(wait(world.store.fire_due()).unwrap().agenda, 0);
     world.clock.set("2026-11-25T00:00:00Z");
@@ -343,7 +344,7 @@ fn a_command_after_the_end_of_a_pause_finds_the_pause_ended_by_the_timer() {
     let world = World::new();
     let id = world.add(1, "2026-12-01T00:00:00Z");
     let end = PauseEnd::At(at("2026-11-25T00:00:00Z"));
-    world.command(id, Command::Pause { end }).unwrap();
+    world.command(id, pause(end)).unwrap();
     world.clock.set("2026-11-26T00:00:00Z");
     let preview = world
         .store
@@ -366,9 +367,15 @@ fn an_expiry_is_reported_when_it_comes_and_the_next_boundary_waits() {
     let id = world.add(1, "2026-11-22T00:00:00Z");
     world.command(id, Command::Grace { days: 2 }).unwrap();
     world.recorder.take_changed();
-    for day in ["2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z"] {
+    // The end of what is paid is an entry, that of grace is none.
+    for (day, items) in [("2026-11-22T00:00:00Z", 1), ("2026-11-24T00:00:00Z", 0)] {
         world.clock.set(day);
-        assert_eq!(wait(world.store.fire_due()).unwrap().boundaries, 1, "{day}");
+        let fired = wait(world.store.fire_due()).unwrap();
+        assert_eq!(
+            (fired.agenda, fired.boundaries),
+            (items, 1 - items),
+            "{day}"
+        );
         assert_eq!(world.recorder.take_changed(), [id]);
     }
     assert_eq!(now_standing(&world, id), Standing::Expired);

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, Left};
 use crate::world::{
-    Recorder, TestClock, at, capture, cash, check, checkout, id, new, operator, options, plan,
-    record, request, wait,
+    Recorder, TestClock, at, capture, cash, check, checkout, id, new, operator, options, pause,
+    plan, record, request, wait,
 };
 
 /// A store that is used step by step, always at the same instants.
@@ -93,7 +93,7 @@ impl Run {
             9 => self.account(AccountingStatus::InterimUpdate, 180),
             10 => {
                 let end = PauseEnd::At(at(&instant(12)));
-                self.command(Command::Pause { end }, "c-2")
+                self.command(pause(end), "c-2")
             }
             11 => self.import(),
             12 => wait(self.store.fire_due()).map(drop),

@@ -11,4 +11,5 @@ mod groups;
 mod migration;
 mod opening;
 mod properties;
+mod schema_2;
 mod world;

@@ -10,12 +10,14 @@ use garth_store::record::{CheckoutState, SessionKey};
 use garth_store::write::{CaptureRequest, CommandRequest, Committed, NewSubscription, WriteError};
 use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::calendar::{BillingZone, Months};
-use garth_subscription::command::{Command, Create, Role, Tender};
-use garth_subscription::facts::SubscriptionId;
+use garth_subscription::command::{Command, Create, Note, PauseEnd, Role, Tender, When};
+use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::Currency;
 use garth_subscription::plan::{Plan, PlanKind, PriceLine};
-use garth_subscription::policy::Policy;
+use garth_subscription::policy::{Policies, Policy};
+use garth_subscription::quote::Offer;
 use garth_subscription::subscriber::Subscriber;
+use garth_subscription::time::Span;
 use garth_subscription::{Actor, Money, Order, Timestamp};
 use redb::backends::InMemoryBackend;
 use uuid::Uuid;
@@ -133,7 +135,7 @@ pub(crate) fn options(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Optio
     let clock: Arc<dyn Clock> = clock.clone();
     let observer: Arc<dyn Observer> = recorder.clone();
     Options {
-        policy: Policy::new(BillingZone::UTC),
+        policies: Policies::new(Policy::new(BillingZone::UTC)),
         currency: Currency::EUR,
         clock,
         observer,
@@ -269,6 +271,8 @@ pub(crate) fn new(number: u32, paid_through: Option<Timestamp>) -> NewSubscripti
             anchor_day: None,
             balance: None,
             holds: Vec::new(),
+            renewal: Renewal::default(),
+            active_to: None,
         },
     }
 }
@@ -283,6 +287,7 @@ pub(crate) fn request(
         order: Order {
             actor: operator(),
             reason: Some("a reason".parse().unwrap()),
+            note: Note::default(),
             command,
         },
         command_id: command_id.map(|id| id.parse().unwrap()),
@@ -296,6 +301,27 @@ pub(crate) fn cash(count: u16, payment: &str, amount: &str) -> Command {
             payment: payment.parse().unwrap(),
             amount: euro(amount),
         },
+        then_pause: false,
+    }
+}
+
+/// A pause from now on.
+pub(crate) fn pause(end: PauseEnd) -> Command {
+    Command::Pause {
+        start: When::Now,
+        end,
+        is_locked: false,
+    }
+}
+
+/// One month for `price`, promised for a day.
+pub(crate) fn offer(price: &str, now: Timestamp) -> Offer {
+    Offer {
+        months: months(1),
+        price: euro(price),
+        debt: euro("0.00"),
+        then_pause: false,
+        expires_at: now.saturating_add(Span::from_days(1)),
     }
 }
 
@@ -303,7 +329,8 @@ pub(crate) fn checkout(id: SubscriptionId, number: u128, total: &str, now: Times
     Checkout {
         id: CheckoutId(Uuid::from_u128(number)),
         subscription: id,
-        months: months(1),
+        offer: Some(offer(total, now)),
+        quote: None,
         total: euro(total),
         created_at: now,
         gateway_session: None,
