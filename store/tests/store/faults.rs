@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use garth_store::index::Content;
-use garth_store::record::{AccountingRecord, AccountingStatus, CheckoutId, Session};
+use garth_store::record::{
+    AccountingRecord, AccountingStatus, CheckoutId, Notice, Session, Ticket,
+};
 use garth_store::write::WriteError;
 use garth_store::{Limits, Options, Store};
-use garth_subscription::command::{Command, PauseEnd};
+use garth_subscription::command::{Command, PauseEnd, Role};
+use garth_subscription::revert::{RevertAsk, RevertId};
 use uuid::Uuid;
 
 use crate::disk::{Disk, Left};
 use crate::world::{
-    Recorder, TestClock, at, capture, cash, check, checkout, id, new, operator, options, pause,
-    plan, record, request, wait,
+    Recorder, TestClock, actor, at, capture, cash, check, checkout, id, months, new, operator,
+    options, pause, plan, record, request, wait,
 };
 
 /// A store that is used step by step, always at the same instants.
@@ -22,7 +25,7 @@ struct Run {
     recorder: Arc<Recorder>,
 }
 
-const STEPS: usize = 14;
+const STEPS: usize = 20;
 
 fn small(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Options {
     Options {
@@ -98,7 +101,57 @@ impl Run {
             11 => self.import(),
             12 => wait(self.store.fire_due()).map(drop),
             13 => self.account(AccountingStatus::Stop, 500),
-            _ => self.plans(&["home-100", "home-500"]),
+            14 => self.plans(&["home-100", "home-500"]),
+            _ => self.step_of_people(step),
+        }
+    }
+
+    /// The steps that people wait for.
+    fn step_of_people(&self, step: usize) -> Result<(), WriteError> {
+        let wanted = RevertId(Uuid::from_u128(1));
+        let give = |role, name, command, command_id: &str| {
+            let mut request = request(id(1), command, Some(command_id));
+            request.order.actor = actor(role, name);
+            wait(self.store.command(request)).map(drop)
+        };
+        match step {
+            15 => {
+                let paid = self.store.payment(&"desk-1".parse().unwrap()).unwrap();
+                let ask = RevertAsk {
+                    id: wanted,
+                    entry: paid.unwrap().entry,
+                    standing: None,
+                    amount: None,
+                    allow_loss: false,
+                };
+                self.command(Command::RequestRevert(ask), "r-1")
+            }
+            16 => give(
+                Role::Approver,
+                "bert",
+                Command::ApproveRevert(wanted),
+                "r-2",
+            ),
+            17 => {
+                let (plan, message) = (None, "faster".parse().unwrap());
+                let wish = Command::RequestChange { plan, message };
+                give(Role::Customer, "user1", wish, "t-1")
+            }
+            18 => {
+                let tickets = self.store.tickets(true, None, None, 9).unwrap();
+                let close = |ticket: &Ticket| {
+                    wait(self.store.close_ticket(ticket.id, &operator(), None)).map(drop)
+                };
+                tickets.iter().try_for_each(close)
+            }
+            19 => wait(self.store.make_quote(id(2), months(1), false)).map(drop),
+            _ => {
+                let notices = self.store.notices(id(1), 9).unwrap();
+                let dismiss = |notice: &Notice| {
+                    wait(self.store.dismiss_notice(id(1), notice.sequence)).map(drop)
+                };
+                notices.iter().try_for_each(dismiss)
+            }
         }
     }
 
@@ -121,6 +174,19 @@ impl Run {
         Ok(())
     }
 
+    fn papers(&self) -> Papers {
+        let request = RevertId(Uuid::from_u128(1));
+        let request = self.store.revert_request(request).unwrap();
+        let tickets = |open_only| self.store.tickets(open_only, None, None, 9).unwrap().len();
+        Papers {
+            request: request.map(|request| request.state.as_str()),
+            tickets: tickets(false),
+            open_tickets: tickets(true),
+            has_quote: !self.store.quotes(id(2), None, 9).unwrap().is_empty(),
+            notices: self.store.notices(id(1), 9).unwrap().len(),
+        }
+    }
+
     fn state(&self) -> State {
         check(&self.store);
         let offer = CheckoutId(Uuid::from_u128(1));
@@ -138,6 +204,7 @@ impl Run {
                 .unwrap()
                 .map(|checkout| format!("{:?}", std::mem::discriminant(&checkout.state))),
             payments: ["desk-1", "pay-1", "pay-2"].map(|name| paid(name).is_some()),
+            papers: self.papers(),
         }
     }
 }
@@ -152,6 +219,18 @@ struct State {
     plans: usize,
     checkout: Option<String>,
     payments: [bool; 3],
+    papers: Papers,
+}
+
+/// What people wait for.
+#[derive(Debug, PartialEq)]
+struct Papers {
+    request: Option<&'static str>,
+    tickets: usize,
+    open_tickets: usize,
+    /// Whoever had no answer asks for another one.
+    has_quote: bool,
+    notices: usize,
 }
 
 /// The instant of a step: a minute after the one before.
@@ -168,6 +247,14 @@ fn reference(created: &Disk) -> (Vec<State>, u64) {
         run.step(step).unwrap();
         states.push(run.state());
     }
+    let done = Papers {
+        request: Some("approved"),
+        tickets: 1,
+        open_tickets: 0,
+        has_quote: true,
+        notices: 0,
+    };
+    assert_eq!(states[STEPS].papers, done);
     // The last fold is when the store closes.
     assert!(run.store.status().folds > 0);
     drop(run);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accounting;
+mod audits;
 mod commands;
 mod disk;
 mod faults;
@@ -10,6 +11,10 @@ mod folds;
 mod groups;
 mod migration;
 mod opening;
+mod policies;
 mod properties;
+mod quotes;
+mod requests;
 mod schema_2;
+mod tickets;
 mod world;

@@ -178,6 +178,10 @@ impl World {
         wait(self.store.command(request(id, command, None)))
     }
 
+    pub(crate) fn give(&self, request: CommandRequest) -> Result<Committed, WriteError> {
+        wait(self.store.command(request))
+    }
+
     pub(crate) fn checkout(&self, id: SubscriptionId, number: u128, total: &str) -> CheckoutId {
         let checkout = checkout(id, number, total, self.store.now());
         wait(self.store.open_checkout(checkout)).unwrap();
@@ -303,6 +307,16 @@ pub(crate) fn cash(count: u16, payment: &str, amount: &str) -> Command {
         },
         then_pause: false,
     }
+}
+
+/// That command, given by somebody.
+pub(crate) fn by(role: Role, name: &str, of: SubscriptionId, command: Command) -> CommandRequest {
+    let request = request(of, command, None);
+    let order = Order {
+        actor: actor(role, name),
+        ..request.order
+    };
+    CommandRequest { order, ..request }
 }
 
 /// A pause from now on.

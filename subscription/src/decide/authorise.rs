@@ -21,7 +21,7 @@ pub(super) fn authorise(order: &Order, now: Timestamp, policy: &Policy) -> Resul
     }
 }
 
-fn is_allowed(role: Role, command: &Command) -> bool {
+pub(super) fn is_allowed(role: Role, command: &Command) -> bool {
     let staff_or_ledger = role.is_staff() || role == Role::Ledger;
     let anyone = staff_or_ledger || role == Role::Customer;
     match command {

@@ -235,6 +235,12 @@ fn changed(
     Ok(draft.decided(facts, effect, now))
 }
 
+/// Whether that role may give that command at all, whatever policy and facts say.
+#[must_use]
+pub fn may(role: Role, command: &Command) -> bool {
+    authorise::is_allowed(role, command)
+}
+
 /// Folds in what time alone has changed: a start, a pause's start or end, an end that has come.
 ///
 /// It is what the timer will write down; where that is held back, people see this.
