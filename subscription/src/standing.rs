@@ -1,6 +1,6 @@
 //! The standing: what the facts mean at one instant. Derived, never stored.
 
-use crate::facts::{Ending, Facts, Phase};
+use crate::facts::{Ending, Facts, Pause, Phase};
 use crate::time::{Span, Timestamp};
 
 /// What a subscription is at one instant (LIFECYCLE section 2).
@@ -132,6 +132,25 @@ pub struct PauseSpan {
     pub banked: Span,
 }
 
+impl PauseSpan {
+    /// The part of `pause` for a subscription that is served until these instants; nothing where the
+    /// pause was agreed but will find nothing to pause.
+    #[must_use]
+    pub fn of(
+        pause: Pause,
+        paid_through: Timestamp,
+        grace_until: Option<Timestamp>,
+    ) -> Option<Self> {
+        let is_served =
+            pause.from <= paid_through || grace_until.is_some_and(|grace| pause.from <= grace);
+        (pause.has_begun || is_served).then_some(Self {
+            from: pause.from,
+            until: pause.until,
+            banked: pause.banked,
+        })
+    }
+}
+
 impl Facts {
     /// The part that the standing depends on.
     #[must_use]
@@ -149,13 +168,7 @@ impl Facts {
             pause: self
                 .holds
                 .pause
-                // One that was agreed but will find nothing to pause will not be.
-                .filter(|pause| pause.has_begun || self.is_served_until(pause.from))
-                .map(|pause| PauseSpan {
-                    from: pause.from,
-                    until: pause.until,
-                    banked: pause.banked,
-                }),
+                .and_then(|pause| PauseSpan::of(pause, self.paid_through, self.grace_until)),
             suspended: self
                 .holds
                 .suspend

@@ -307,16 +307,14 @@ fn standing_facts(row: &FactsRow<'_>) -> Result<StandingFacts, Damaged> {
     };
     let pause = row.pause.as_ref().map(pause).transpose()?;
     let postponed = |suspend: &SuspendRow<'_>| optional_instant(suspend.postponed_until);
+    let paid_through = instant(row.paid_through)?;
+    let grace_until = optional_instant(row.grace_until)?;
     Ok(StandingFacts {
         start_at,
         ended,
-        paid_through: instant(row.paid_through)?,
-        grace_until: optional_instant(row.grace_until)?,
-        pause: pause.map(|pause| PauseSpan {
-            from: pause.from,
-            until: pause.until,
-            banked: pause.banked,
-        }),
+        paid_through,
+        grace_until,
+        pause: pause.and_then(|pause| PauseSpan::of(pause, paid_through, grace_until)),
         suspended: row.suspend.as_ref().map(postponed).transpose()?,
         disabled: row.disable.is_some(),
         ends_at: row
