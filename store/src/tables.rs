@@ -37,6 +37,8 @@
 //! `journal`, `payments`, `commands` and the paid ones of `checkouts` only grow: about 300 octets for
 //! each change of a subscription. Payment and command ids are never forgotten, as a repeat may come
 //! at any time. Checkouts that came to nothing are bounded for each subscription and deleted later.
+//! Requests to take an entry back grow with the journal; tickets, quotes and notices are bounded for
+//! each subscription.
 //!
 //! Accounting is appended to `accounting_log`; the tables of sessions are brought up to date later,
 //! some keys at a time. `accounting_folds` says which events they have: a row `(key, sequence)` holds

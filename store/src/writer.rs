@@ -9,6 +9,7 @@
 //! and the process should exit (DESIGN section 2).
 
 mod accounting;
+mod additions;
 mod agenda;
 mod figures;
 mod fold;
@@ -42,6 +43,7 @@ use crate::store::{Clock, Limits, Observer};
 use crate::tables::{Meta, Tables, session_key};
 use crate::write::{Reply, Write, WriteError};
 
+pub(crate) use additions::birth;
 use agenda::Digested;
 pub(crate) use agenda::digest as agenda_digest;
 pub use figures::CommitTimes;
@@ -50,7 +52,7 @@ use fold::Log;
 pub use quotes::QUOTES_KEPT;
 pub(crate) use requests::is_told;
 pub use requests::{NOTICES_KEPT, OPEN_TICKETS_MAX, PENDING_REVERTS_MAX, TICKETS_KEPT};
-pub(crate) use subscriptions::{Known, Settled, birth, boundary, stage};
+pub(crate) use subscriptions::{Known, Settled, boundary, stage};
 
 /// What the handle and the writer share.
 pub(crate) struct Shared {

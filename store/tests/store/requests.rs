@@ -10,7 +10,7 @@ use garth_subscription::standing::Standing;
 use garth_subscription::{Order, Refusal};
 use uuid::Uuid;
 
-use crate::world::{World, by, cash, euro, request, wait};
+use crate::world::{World, at, by, cash, euro, new, operator, request, wait};
 
 fn revert_id(number: u128) -> RevertId {
     RevertId(Uuid::from_u128(number))
@@ -160,6 +160,32 @@ fn l3_what_time_has_done_since_makes_a_request_stale_as_well() {
 }
 
 #[test]
+fn l2_a_preview_is_of_what_it_is_once_the_agenda_has_what_it_is_owed() {
+    let world = World::new();
+    let mut new = new(1, Some(at("2026-11-22T00:00:00Z")));
+    new.create.balance = Some(euro("30.00"));
+    let id = new.create.id;
+    wait(world.store.add(new, operator(), None)).unwrap();
+    let grace = world.command(id, Command::Grace { days: 9 }).unwrap();
+    // Credit buys the next month; nobody has told the timer.
+    world.clock.set("2026-11-23T00:00:00Z");
+    let preview = world
+        .store
+        .preview_revert(id, &ask(1, grace.entry))
+        .unwrap();
+    assert_eq!(preview.decision.new.balance, euro("0.00"));
+    assert_eq!(
+        preview.decision.new.paid_through,
+        at("2026-12-22T00:00:00Z")
+    );
+    let made = world.request_revert(id, &ask(1, grace.entry)).unwrap();
+    assert_eq!(made.decision.request.unwrap().new, preview.decision.new);
+    let done = world.approve("bert", id, 1).unwrap();
+    assert_eq!(done.decision.new, preview.decision.new);
+    world.check();
+}
+
+#[test]
 fn l33_an_approval_repeated_with_its_command_id_has_one_effect() {
     let world = World::new();
     let (id, entry) = world.paid();
@@ -305,7 +331,7 @@ fn l6_requests_are_listed_by_state_subscription_and_period() {
     let all = RevertFilter::default();
     assert_eq!(listed(all, None, 9), [1, 2, 3]);
     assert_eq!(listed(all, Some(revert_id(1)), 1), [2]);
-    let second = Some(crate::world::at("2026-11-21T12:01:00Z"));
+    let second = Some(at("2026-11-21T12:01:00Z"));
     let (from, until) = (
         RevertFilter {
             from: second,
