@@ -1,7 +1,7 @@
 //! The one place that reads a clock.
 //!
-//! Everything else is given the time. The store makes the wall clock effective:
-//! it never runs behind what was committed.
+//! Everything else is given the time. The store makes the wall clock effective: it decides whether the
+//! clock can be right (`garth_store::TimeLimits`).
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,41 +9,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use garth_subscription::Timestamp;
 use garth_subscription::time::Span;
 
-/// No clock that is right shows a time before this: it is when this version was made,
-/// 2026-11-01 00:00 UTC. A release moves it forward.
-const RELEASED_AT: Timestamp = Timestamp::from_unix_seconds(1_793_491_200).expect("after 1970");
-/// How far the wall clock may be behind the last commit before it is an alarm: NTP steps less.
-const BEHIND_MAX: Span = Span::from_seconds(60);
-
-/// Why the wall clock cannot be trusted (E3).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum ClockFault {
-    /// Before this version was made: a machine that lost its clock.
-    #[error("the clock shows a time before this version of garthd was made; set it (NTP)")]
-    BeforeRelease,
-    /// Behind what was committed already; until it has caught up, garthd's time stands still.
-    #[error(
-        "the clock is {seconds} seconds behind the last commit; time stands still here until it has \
-         caught up: set it (NTP)"
-    )]
-    Behind {
-        /// How far.
-        seconds: i64,
-    },
-}
-
-/// What is wrong with a wall clock that shows `wall` and is `behind` the last commit.
-#[must_use]
-pub(crate) fn fault(wall: Timestamp, behind: Span) -> Option<ClockFault> {
-    if wall < RELEASED_AT {
-        Some(ClockFault::BeforeRelease)
-    } else if behind > BEHIND_MAX {
-        let seconds = behind.seconds();
-        Some(ClockFault::Behind { seconds })
-    } else {
-        None
-    }
-}
+/// What systemd-timesyncd touches each time that it has synchronised the clock
+/// (systemd-timesyncd.service(8)); it is gone after a restart of the machine.
+const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
+/// How long ago that may be: timesyncd synchronises again after 34 minutes and 8 seconds at most
+/// (`PollIntervalMaxSec=` of timesyncd.conf(5)).
+///
+/// It has to be less than the jump that the store asks about: what was touched before a jump is then
+/// too old after it, and so is no proof of the time that the clock has jumped to.
+const SYNCHRONISED_WITHIN: Span = Span::from_seconds(45 * 60);
+/// How far before the touch the clock may be: less than a step back, more than what two looks differ by.
+const TOUCHED_AHEAD_MAX: Span = Span::from_seconds(1);
 
 /// The wall clock of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +36,13 @@ impl garth_store::Clock for SystemClock {
         let now = monotonic();
         now.saturating_duration_since(*BEGINNING.get_or_init(|| now))
     }
+
+    /// What systemd-timesyncd says; `None` where it does not run. Other programs for NTP leave no
+    /// such file: there a person confirms what the store doubts.
+    fn is_synchronised(&self) -> Option<bool> {
+        let touched = std::fs::metadata(SYNCHRONISED).and_then(|file| file.modified());
+        touched.ok().map(|touched| proves(instant(touched), wall()))
+    }
 }
 
 /// The wall clock; the earliest instant where it stands before 1970.
@@ -69,13 +52,22 @@ pub(crate) fn wall() -> Timestamp {
         clippy::disallowed_methods,
         reason = "this is the module that reads the clock"
     )]
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now();
+    instant(now)
+}
+
+/// The earliest instant for a time that is none.
+fn instant(at: SystemTime) -> Timestamp {
+    let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis())
         .ok()
         .and_then(Timestamp::from_unix_millis)
         .unwrap_or(Timestamp::MIN)
+}
+
+/// Whether a synchronisation at `touched` proves that a clock that shows `wall` is right.
+fn proves(touched: Timestamp, wall: Timestamp) -> bool {
+    wall.since(touched) <= SYNCHRONISED_WITHIN && touched.since(wall) <= TOUCHED_AHEAD_MAX
 }
 
 /// A clock that only runs forward, for measuring spans.
@@ -90,20 +82,20 @@ pub(crate) fn monotonic() -> Instant {
 
 #[cfg(test)]
 mod tests {
+    use garth_store::TimeLimits;
+
     use super::*;
 
     #[test]
-    fn a_clock_before_the_release_or_far_behind_the_store_is_a_fault() {
-        let right: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let lost: Timestamp = "1970-01-01T00:05:00Z".parse().unwrap();
-        let seconds = Span::from_seconds;
-        assert_eq!(fault(right, seconds(0)), None);
-        assert_eq!(fault(right, seconds(60)), None, "NTP steps so far");
-        assert_eq!(
-            fault(right, seconds(61)),
-            Some(ClockFault::Behind { seconds: 61 })
-        );
-        assert_eq!(fault(lost, seconds(0)), Some(ClockFault::BeforeRelease));
-        assert_eq!(RELEASED_AT.to_string(), "2026-11-01T00:00:00Z");
+    fn a_synchronisation_proves_the_time_until_the_next_one_and_none_that_the_clock_jumped_to() {
+        let touched: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let later = |seconds| touched.saturating_add(Span::from_seconds(seconds));
+        assert!(proves(touched, touched));
+        assert!(proves(touched, later(34 * 60 + 8)));
+        assert!(!proves(touched, later(45 * 60 + 1)));
+        assert!(proves(later(1), touched));
+        assert!(!proves(later(2), touched), "the clock was set back since");
+        let jump = TimeLimits::default().clock_jump_max;
+        assert!(!proves(touched, touched.saturating_add(jump)));
     }
 }

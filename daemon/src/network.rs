@@ -141,13 +141,14 @@ impl Network for RouterNetwork {
     }
 
     fn daemon_status(&self) -> DaemonStatus {
+        let holds = self.store.holds();
         DaemonStatus {
             uptime_seconds: clock::monotonic().duration_since(self.started_at).as_secs(),
             public_url: self.public_url.clone(),
             gateway: self.gateway.into(),
-            alarms: clock::fault(clock::wall(), self.store.status().clock_behind)
-                .map(|fault| fault.to_string())
+            alarms: holds
                 .into_iter()
+                .map(|held| held.hold.to_string())
                 .collect(),
             counters: self.meters.counted(),
         }

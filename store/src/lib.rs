@@ -30,6 +30,7 @@ mod sessions;
 mod signature;
 mod store;
 mod tables;
+mod time_guard;
 mod writer;
 
 pub use disk::Damaged;
@@ -40,6 +41,7 @@ pub use requests::RevertFilter;
 pub use store::{
     ACCOUNTING_BATCH_MAX, Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, StoreStatus,
 };
+pub use time_guard::{Hold, HoldKind, RELEASED_AT, TimeHold, TimeLimits};
 pub use writer::{
     CommitTimes, NOTICES_KEPT, OPEN_TICKETS_MAX, PENDING_REVERTS_MAX, QUOTES_KEPT, TICKETS_KEPT,
 };

@@ -20,17 +20,18 @@ use crate::fault::{Fault, OpenError};
 use crate::index::{Index, SessionClaim};
 use crate::migrate;
 use crate::queue::Queue;
-use crate::replay::{self, Extent};
+use crate::replay;
 use crate::scan::Scan;
 use crate::sessions::Sessions;
 use crate::signature::QuoteKey;
 use crate::store::Options;
 use crate::tables::{
-    JOURNAL, META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_CURRENCY, META_QUOTE_KEY,
-    META_SCHEMA, Meta, PLANS, SCHEMA_VERSION, SUBSCRIPTIONS, Tables, fixed, has_meta, id_of,
-    session_key,
+    AGENDA, JOURNAL, META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_CURRENCY,
+    META_QUOTE_KEY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION, SUBSCRIPTIONS, Tables, fixed,
+    has_meta, id_of, session_key,
 };
-use crate::writer::{self, Counters, Shared, agenda_digest};
+use crate::time_guard::{Effective, Guard};
+use crate::writer::{self, Counters, Opened, Shared, agenda_digest, read_confirmed};
 
 /// The first life of an edge's journal.
 const FIRST_EPOCH: u64 = 1;
@@ -114,7 +115,7 @@ fn restrict(file: &File) -> io::Result<()> {
 }
 
 /// Creates the tables or checks them, and reads what memory needs of them.
-pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Extent), OpenError> {
+pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), OpenError> {
     if has_meta(&db.begin_read()?)? {
         check(&db, &options)?;
     } else {
@@ -131,8 +132,12 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Exte
     fill(&index, &txn)?;
     let (sessions, extent) = replay::sessions(&txn)?;
     fill_sessions(&index, &sessions)?;
-    drop(txn);
+    let monotonic = options.clock.monotonic();
+    let confirmed = read_confirmed(&txn.open_table(META)?)?;
+    let guard = Guard::new(options.limits.time, meta.committed_at, confirmed, monotonic);
     let shared = Shared {
+        time: Effective::new(guard.ceiling()),
+        holds: ArcSwap::default(),
         db,
         queue: Queue::new(),
         index,
@@ -148,7 +153,15 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Meta, Exte
         counters: Counters::default(),
     };
     shared.publish_meta(&meta);
-    Ok((shared, meta, extent))
+    let mut opened = Opened {
+        meta,
+        extent,
+        guard,
+    };
+    let (agenda, subscriptions) = (txn.open_table(AGENDA)?, txn.open_table(SUBSCRIPTIONS)?);
+    // A first step; the rest is the timer's.
+    writer::tick(&shared, &mut opened.guard, &agenda, &subscriptions)?;
+    Ok((shared, opened))
 }
 
 fn create(db: &Database, options: &Options) -> Result<(), OpenError> {

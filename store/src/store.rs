@@ -19,6 +19,7 @@ use crate::fault::OpenError;
 use crate::index::Index;
 use crate::open;
 use crate::record::{AccountingRecord, Checkout, CheckoutId, SessionKey};
+use crate::time_guard::{Hold, HoldKind, TimeHold, TimeLimits};
 use crate::write::{
     CaptureRequest, CommandRequest, Committed, Fired, NewSubscription, PlansApplied, Reply, Write,
     WriteError,
@@ -32,10 +33,14 @@ pub const ACCOUNTING_BATCH_MAX: usize = 1_024;
 
 /// Where the store learns the time.
 pub trait Clock: Send + Sync {
-    /// The wall clock. The store makes it effective: it never runs behind the last commit (E3).
+    /// The wall clock. The store makes it effective (E3, E13): see [`Store::now`].
     fn now(&self) -> Timestamp;
     /// Time since some instant of the past, on a clock that only runs forward: for measuring.
     fn monotonic(&self) -> Duration;
+    /// Whether the wall clock is known to be right, as by NTP; `None` where nobody can tell.
+    fn is_synchronised(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// Who is told what the store has done. Called by the writer: it must not block.
@@ -45,6 +50,11 @@ pub trait Observer: Send + Sync {
     fn changed(&self, ids: &[SubscriptionId]);
     /// The catalogue has changed. The index shows the new rates already.
     fn catalogue_changed(&self) {}
+    /// Time is not let on, for that reason: once for each hold. [`Store::holds`] shows it while it
+    /// lasts.
+    fn held(&self, _hold: &Hold) {}
+    /// The hold of that kind is over.
+    fn released(&self, _kind: HoldKind) {}
     /// The store has failed for good: the process should end.
     fn failed(&self, error: &str);
 }
@@ -91,6 +101,8 @@ pub struct Limits {
     pub open_checkouts_each_max: u64,
     /// For how long a quote's price is promised.
     pub quote_holds: Span,
+    /// What makes time doubtful.
+    pub time: TimeLimits,
 }
 
 impl Default for Limits {
@@ -105,6 +117,7 @@ impl Default for Limits {
             open_checkouts_max: 100_000,
             open_checkouts_each_max: 32,
             quote_holds: Span::from_seconds(30 * 60),
+            time: TimeLimits::default(),
         }
     }
 }
@@ -146,6 +159,10 @@ pub struct StoreStatus {
     pub fold_commit_micros_max: u64,
     /// When the last commit was, by effective time.
     pub committed_at: Timestamp,
+    /// Effective now; see [`Store::now`].
+    pub now: Timestamp,
+    /// What the wall clock shows.
+    pub wall: Timestamp,
     /// How far the wall clock is behind the last commit; zero where it is right (E3).
     pub clock_behind: Span,
     /// The last journal entry.
@@ -214,13 +231,13 @@ impl Store {
     }
 
     fn start(db: redb::Database, options: Options) -> Result<Self, OpenError> {
-        let (shared, meta, extent) = open::load(db, options)?;
+        let (shared, opened) = open::load(db, options)?;
         let shared = Arc::new(shared);
         let writer = std::thread::Builder::new()
             .name("garth-store".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || writer::run(&shared, meta, extent)
+                move || writer::run(&shared, opened)
             })
             .map_err(OpenError::Thread)?;
         Ok(Self(Arc::new(Inner {
@@ -247,10 +264,30 @@ impl Store {
         });
     }
 
-    /// Effective now: the wall clock, or the last commit where the clock has fallen behind it.
+    /// Effective now: the wall clock, but never earlier than it was before and never later than what
+    /// [`Self::fire_due`] and commits have checked. While time is held ([`Self::holds`]) it stands, or
+    /// goes on by the monotonic clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared().now()
+    }
+
+    /// What keeps time from being let on (E3, E13): at most one hold of the clock and one of the
+    /// breaker. Nothing in a normal life.
+    #[must_use]
+    pub fn holds(&self) -> Vec<TimeHold> {
+        self.shared().holds.load().to_vec()
+    }
+
+    /// Confirms what holds time: the clock is right, or the mass change is meant. It is kept with the
+    /// name of `actor`; what else comes is checked again. Returns what was confirmed.
+    ///
+    /// # Errors
+    /// [`WriteError::NotHeld`] where there is no such hold, and for [`HoldKind::ClockBehind`]: then the
+    /// clock must be set. Else the store's own trouble.
+    pub async fn confirm_hold(&self, kind: HoldKind, actor: Actor) -> Result<TimeHold, WriteError> {
+        self.ask(|reply| Write::ConfirmHold(kind, actor, reply))
+            .await
     }
 
     /// The index in memory.
@@ -267,6 +304,7 @@ impl Store {
         let depth = shared.queue.depth();
         let head = counters.head.load();
         let committed_at = shared.committed_at();
+        let wall = shared.clock.now();
         let (commit_micros, folds, last_fold_micros, fold_commit_micros_max) = {
             let figures = counters.figures();
             let times = figures.commit_times();
@@ -295,7 +333,9 @@ impl Store {
             last_fold_micros,
             fold_commit_micros_max,
             committed_at,
-            clock_behind: committed_at.since(shared.clock.now()),
+            now: shared.now(),
+            wall,
+            clock_behind: committed_at.since(wall),
             journal_sequence: head.0,
             journal_hash: head.1,
         }

@@ -224,6 +224,8 @@ pub(crate) const META_AGENDA_RENEWAL: &str = "agenda_renewal";
 /// While a file is brought up to schema 3: the key of the subscription that is next.
 pub(crate) const META_UPGRADE: &str = "upgrade_to_3";
 pub(crate) const META_PRICE_LIST: &str = "price_list";
+/// What a person has confirmed of the time; see `writer::time`.
+pub(crate) const META_TIME_CONFIRMED: &str = "time_confirmed";
 const META_EDGE: &str = "edge";
 const META_EPOCH: &str = "epoch";
 const META_HEAD: &str = "head";

@@ -14,6 +14,7 @@ use crate::read::HISTORY_MAX;
 use crate::record::{
     AccountingRecord, Checkout, CheckoutId, QuoteId, SessionKey, StoredQuote, Ticket,
 };
+use crate::time_guard::{Hold, HoldKind, TimeHold};
 use crate::writer::{OPEN_TICKETS_MAX, PENDING_REVERTS_MAX};
 
 /// A command for one subscription.
@@ -132,6 +133,9 @@ pub enum WriteError {
     /// A plan in use would disappear.
     #[error("plan {0} is used by subscriptions and cannot be removed")]
     PlanInUse(String),
+    /// Time is not held for that reason, or no person can confirm it: the clock must be set.
+    #[error("there is no {0} that could be confirmed")]
+    NotHeld(HoldKind),
     /// The queue is full: try again.
     #[error("the writer is behind: try again in a moment")]
     Busy,
@@ -153,6 +157,8 @@ pub struct Fired {
     pub stale_sessions: usize,
     /// Whether more is due than one call does: call again at once.
     pub more: bool,
+    /// Why time is not let on, if it is not.
+    pub held: Option<Hold>,
 }
 
 /// What became of the catalogue.
@@ -183,6 +189,7 @@ pub(crate) enum Write {
     Capture(Box<CaptureRequest>, Reply<Committed>),
     ApplyPlans(Vec<Plan>, Actor, Reply<PlansApplied>),
     FireDue(Reply<Fired>),
+    ConfirmHold(HoldKind, Actor, Reply<TimeHold>),
     CloseSession(SessionKey, u32, Reply<bool>),
     MakeQuote(QuoteRequest, Reply<StoredQuote>),
     CloseTicket(EntryId, Actor, Option<Reason>, Reply<Ticket>),
@@ -207,6 +214,7 @@ impl Write {
             | Self::Capture(..)
             | Self::ApplyPlans(..)
             | Self::FireDue(..)
+            | Self::ConfirmHold(..)
             | Self::CloseSession(..)
             | Self::MakeQuote(..)
             | Self::CloseTicket(..)
@@ -227,6 +235,7 @@ impl Write {
             | Self::Capture(..)
             | Self::ApplyPlans(..)
             | Self::FireDue(..)
+            | Self::ConfirmHold(..)
             | Self::CloseSession(..)
             | Self::MakeQuote(..)
             | Self::CloseTicket(..)
@@ -246,6 +255,7 @@ impl Write {
             | Self::ExpireCheckout(_, reply) => reply(Err(why)),
             Self::ApplyPlans(_, _, reply) => reply(Err(why)),
             Self::FireDue(reply) => reply(Err(why)),
+            Self::ConfirmHold(_, _, reply) => reply(Err(why)),
             Self::CloseSession(_, _, reply) | Self::DismissNotice(_, _, reply) => reply(Err(why)),
             Self::MakeQuote(_, reply) => reply(Err(why)),
             Self::CloseTicket(_, _, _, reply) => reply(Err(why)),

@@ -13,11 +13,13 @@ mod additions;
 mod agenda;
 mod figures;
 mod fold;
+mod outlook;
 mod payments;
 mod plans;
 mod quotes;
 mod requests;
 mod subscriptions;
+mod time;
 mod timer;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -41,6 +43,7 @@ use crate::sessions::staged::Staged;
 use crate::signature::QuoteKey;
 use crate::store::{Clock, Limits, Observer};
 use crate::tables::{Meta, Tables, session_key};
+use crate::time_guard::{Effective, Guard, TimeHold};
 use crate::write::{Reply, Write, WriteError};
 
 pub(crate) use additions::birth;
@@ -53,6 +56,8 @@ pub use quotes::QUOTES_KEPT;
 pub(crate) use requests::is_told;
 pub use requests::{NOTICES_KEPT, OPEN_TICKETS_MAX, PENDING_REVERTS_MAX, TICKETS_KEPT};
 pub(crate) use subscriptions::{Known, Settled, boundary, stage};
+use time::Confirmation;
+pub(crate) use time::{read_confirmed, tick};
 
 /// What the handle and the writer share.
 pub(crate) struct Shared {
@@ -66,6 +71,15 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) quote_key: QuoteKey,
     pub(crate) counters: Counters,
+    pub(crate) time: Effective,
+    pub(crate) holds: ArcSwap<Vec<TimeHold>>,
+}
+
+/// What the writer begins with, as a file was found.
+pub(crate) struct Opened {
+    pub(crate) meta: Meta,
+    pub(crate) extent: Extent,
+    pub(crate) guard: Guard,
 }
 
 /// What the writer counts for [`crate::store::StoreStatus`].
@@ -90,9 +104,9 @@ impl Counters {
 }
 
 impl Shared {
-    /// The wall clock, or the last commit where the clock has fallen behind it (E3).
+    /// Effective now (E3).
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now().max(self.committed_at())
+        self.time.now(self.clock.now())
     }
 
     pub(crate) fn committed_at(&self) -> Timestamp {
@@ -180,18 +194,19 @@ struct Changes {
     subscriptions: Vec<Subscription>,
     sessions: Staged,
     rules: Option<Arc<Rules>>,
+    confirmed: Option<Confirmation>,
     /// How many accounting records there were.
     records: usize,
 }
 
 /// What the writer remembers from one commit to the next.
-#[derive(Default)]
 struct Memory {
     /// Where the search for stale sessions goes on.
     stale_after: Option<Vec<u8>>,
     log: Log,
     /// The rules of the last tick.
     digested: Option<Digested>,
+    guard: Guard,
 }
 
 /// One transaction, and what has been done in it.
@@ -218,12 +233,19 @@ struct Batch<'a> {
 }
 
 /// Runs until the queue is closed and empty and the tables have all of the log, or the disk fails.
-pub(crate) fn run(shared: &Shared, mut meta: Meta, extent: Extent) {
+pub(crate) fn run(shared: &Shared, opened: Opened) {
     // Also if this thread dies of a bug: nobody may wait for an answer that cannot come.
     let _last = LastWords(shared);
+    let Opened {
+        mut meta,
+        extent,
+        guard,
+    } = opened;
     let mut memory = Memory {
+        stale_after: None,
         log: Log::new(extent),
-        ..Memory::default()
+        digested: None,
+        guard,
     };
     loop {
         let is_due = memory.log.is_due(shared);
@@ -333,6 +355,9 @@ fn transaction(
     txn.commit()?;
     let took = shared.clock.monotonic().saturating_sub(started_at);
     count(shared, answers.len(), changes.records, took);
+    if let Some(confirmation) = &changes.confirmed {
+        confirmation.apply(shared, &mut memory.guard);
+    }
     publish(shared, &committed, changes);
     Ok(committed)
 }
@@ -361,6 +386,9 @@ fn fill(
         changes: Changes::default(),
         dirty: false,
     };
+    if shared.clock.now() > shared.time.ceiling() {
+        batch.let_time_on()?;
+    }
     for write in writes {
         batch.run(write, answers)?;
     }
@@ -462,6 +490,9 @@ impl Batch<'_> {
                 settle(self.apply_plans(plans, &actor), reply, answers)
             }
             Write::FireDue(reply) => settle(self.tick(), reply, answers),
+            Write::ConfirmHold(kind, actor, reply) => {
+                settle(self.confirm_hold(kind, &actor), reply, answers)
+            }
             Write::CloseSession(key, cause, reply) => {
                 settle(self.close_session(&key, cause), reply, answers)
             }

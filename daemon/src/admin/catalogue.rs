@@ -35,7 +35,9 @@ impl Admin {
             .extend(faults.map(|fault| format!("garden: {fault}")));
         Ok(body::ok(&StatusBody {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            now: self.store.now().to_string(),
+            now: status.now.to_string(),
+            wall: status.wall.to_string(),
+            time_holds: self.store.holds().into_iter().map(Into::into).collect(),
             time_zone: self.tz.name().to_owned(),
             currency: rules.catalogue.currency().to_string(),
             subscriptions: count(index.len()),

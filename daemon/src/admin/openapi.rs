@@ -37,12 +37,19 @@ const SCHEMAS: &[Schema] = &[
         &[("title", Text), ("status", Number), ("detail", Text)],
         &[("rule", Text)],
     ),
+    (
+        "TimeHold",
+        &[("kind", Text), ("since", Time), ("detail", Text)],
+        &[],
+    ),
     ("Money", &[("amount", Text), ("currency", Text)], &[]),
     (
         "Status",
         &[
             ("version", Text),
             ("now", Time),
+            ("wall", Time),
+            ("time_holds", Many("TimeHold")),
             ("time_zone", Text),
             ("currency", Text),
             ("subscriptions", Number),

@@ -139,6 +139,7 @@ impl From<WriteError> for Problem {
             }
             WriteError::HistoryTooLong => Self::refused(&error).with_rule("L4"),
             WriteError::Catalogue(_) | WriteError::PlanInUse(_) => Self::refused(&error),
+            WriteError::NotHeld(_) => Self::refused(&error).with_rule("E3"),
             WriteError::Busy => Self::busy(&error),
             WriteError::Failed(_) => Self::failed(&error),
         }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use garth_store::TimeHold;
 use garth_store::record::{ChainedEntry, Session, Subscription};
 use garth_subscription::command::Actor;
 use garth_subscription::decide::settled;
@@ -26,6 +27,11 @@ pub struct StatusBody {
     pub version: String,
     /// Effective now.
     pub now: String,
+    /// What the clock of the machine shows.
+    pub wall: String,
+    /// Why time is not let on (E3, E13); empty where it is.
+    #[serde(default)]
+    pub time_holds: Vec<TimeHoldBody>,
     /// The billing time zone.
     pub time_zone: String,
     /// ISO 4217.
@@ -43,6 +49,27 @@ pub struct StatusBody {
     /// What the running daemon adds.
     #[serde(flatten)]
     pub daemon: DaemonStatus,
+}
+
+/// Why time is not let on.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct TimeHoldBody {
+    /// `clock_behind`, `clock_jump` or `mass_change`.
+    pub kind: String,
+    /// Since when, by the clock of the machine.
+    pub since: String,
+    /// What happened and what can be done, in a sentence.
+    pub detail: String,
+}
+
+impl From<TimeHold> for TimeHoldBody {
+    fn from(held: TimeHold) -> Self {
+        Self {
+            kind: held.hold.kind().to_string(),
+            since: held.since.to_string(),
+            detail: held.hold.to_string(),
+        }
+    }
 }
 
 /// An amount.

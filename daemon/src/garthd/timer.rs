@@ -64,6 +64,8 @@ fn report(fired: Fired) {
         renewed,
         stale_sessions,
         more: _,
+        // An alarm, and said as such by the clock watch.
+        held: _,
     } = fired;
     if agenda + boundaries > 0 {
         tracing::info!(agenda, boundaries, "what was due is done");
@@ -84,7 +86,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use garth_store::{Clock, Limits, Observer, Options};
+    use garth_store::{Clock, HoldKind, Limits, Observer, Options};
     use garth_subscription::facts::SubscriptionId;
     use garth_subscription::money::Currency;
     use garth_subscription::policy::{Policies, Policy};
@@ -104,8 +106,9 @@ mod tests {
             Timestamp::from_unix_millis(self.0.load(Ordering::Relaxed)).unwrap()
         }
 
+        /// It runs with the wall clock.
         fn monotonic(&self) -> Duration {
-            Duration::ZERO
+            Duration::from_millis(self.0.load(Ordering::Relaxed).unsigned_abs())
         }
     }
 
@@ -122,6 +125,14 @@ mod tests {
         text.parse::<Timestamp>().unwrap().unix_millis()
     }
 
+    fn operator() -> Actor {
+        Actor {
+            role: Role::Operator,
+            name: "tester".parse().unwrap(),
+            on_behalf_of: None,
+        }
+    }
+
     /// Subscriptions that all end with January, in a store whose clock stands in November.
     async fn populated(folder: &std::path::Path, clock: Arc<HandClock>) -> Store {
         let zone = "Europe/Vienna".parse().unwrap();
@@ -134,11 +145,7 @@ mod tests {
             limits: Limits::default(),
         };
         let store = Store::open(&folder.join("garth.redb"), options).unwrap();
-        let actor = Actor {
-            role: Role::Operator,
-            name: "tester".parse().unwrap(),
-            on_behalf_of: None,
-        };
+        let actor = operator();
         let plans: PlanFile = toml::from_str(
             "[[plan]]\nid = \"p\"\nname = \"P\"\nkind = \"internet\"\ndown_kbps = 1\nup_kbps = 1\n\
              prices = [{ months = 1, amount = \"1.00\" }]",
@@ -165,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_tick_works_off_all_that_is_due() {
+    async fn one_tick_works_off_all_that_is_due_once_a_mass_change_is_confirmed() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(millis("2026-11-21T12:00:00Z"))));
         let store = populated(folder.path(), Arc::clone(&clock)).await;
@@ -173,11 +180,15 @@ mod tests {
             .0
             .store(millis("2027-02-02T00:00:00Z"), Ordering::Relaxed);
         let (_stopper, mut stop) = stop::channel();
-        work_off(&store, &mut stop, &mut Watchdog::new())
-            .await
-            .unwrap();
-        let left = store.fire_due().await.unwrap();
-        assert_eq!((left.agenda, left.boundaries), (0, 0));
+        let before = store.status().journal_sequence;
+        let mut watchdog = Watchdog::new();
+        work_off(&store, &mut stop, &mut watchdog).await.unwrap();
+        assert_eq!(store.status().journal_sequence, before, "time is held");
+        let kind = HoldKind::MassChange;
+        store.confirm_hold(kind, operator()).await.unwrap();
+        work_off(&store, &mut stop, &mut watchdog).await.unwrap();
+        let all = u64::try_from(SUBSCRIPTIONS).unwrap();
+        assert_eq!(store.status().journal_sequence, before + all);
     }
 
     #[tokio::test]

@@ -112,6 +112,8 @@ impl Batch<'_> {
         if next == stored.boundary {
             return Ok(());
         }
+        // Not where time was checked already: the breaker must see who loses access by other policies.
+        let next = next.map(|at| at.max(self.first_unchecked()));
         if let Some(at) = stored.boundary {
             self.tables.agenda.remove((millis(at), key))?;
         }

@@ -3,12 +3,20 @@
 //! Access never depends on it (the standing is derived); it writes the journal entries, tells the
 //! observer whose standing has changed, and keeps the tables of sessions within bounds.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use std::sync::Arc;
+
+use garth_subscription::Timestamp;
+use garth_subscription::time::Span;
 use redb::{ReadableTable, ReadableTableMetadata};
 
-use super::subscriptions::{Due, due};
+use super::subscriptions::{Due, boundary, due};
 use super::{Batch, Stop};
+use crate::disk::{StoredSubscription, encode_subscription};
 use crate::fault::Fault;
-use crate::tables::{id_of, millis, session_key};
+use crate::tables::{id_of, millis, of_millis, session_key};
 use crate::write::Fired;
 
 /// The most agenda rows that one call works off.
@@ -18,51 +26,117 @@ const DUE_PER_CALL: usize = 1_024;
 const STALE_PER_CALL: usize = 256;
 /// The most closed sessions that one call deletes.
 const TRIMMED_PER_CALL: usize = 1_024;
+/// How far the last commit falls behind, where nothing else is committed.
+const DURABLE_EVERY: Span = Span::from_seconds(3_600);
 /// Acct-Terminate-Cause "NAS Error" (RFC 2866 section 5.10): it stopped reporting the session.
 const NAS_ERROR: u32 = 9;
 
 impl Batch<'_> {
     pub(super) fn fire_due(&mut self) -> Result<Fired, Stop> {
+        let more = self.let_time_on()?;
         let mut fired = self.fire_agenda()?;
+        fired.more |= more;
+        fired.held = self.memory.guard.holds().first().map(|held| held.hold);
         fired.stale_sessions = self.close_stale()?;
         self.trim_closed()?;
+        // So no start falls behind by more, however quiet it is.
+        self.dirty |= self.now.since(self.meta.committed_at) >= DURABLE_EVERY;
         Ok(fired)
     }
 
+    /// Carries out what is due by now in the order of the instants, across subscriptions: each item is
+    /// decided at its own instant, however late it is.
     fn fire_agenda(&mut self) -> Result<Fired, Fault> {
         let until = (millis(self.now), u128::MAX);
         let rows = self.tables.agenda.range(..=until)?.take(DUE_PER_CALL);
-        let rows: Vec<_> = rows
+        let mut waiting: BTreeSet<_> = rows
             .map(|row| row.map(|(key, _)| key.value()))
             .collect::<Result<_, _>>()?;
-        let mut fired = Fired {
-            more: rows.len() == DUE_PER_CALL,
-            ..Fired::default()
+        let has_all = waiting.len() < DUE_PER_CALL;
+        let known = match waiting.last() {
+            Some(last) if !has_all => *last,
+            Some(_) | None => until,
         };
-        for (at, key) in rows {
-            let Some(stored) = self
-                .load(id_of(key))?
-                .filter(|stored| stored.boundary.map(millis) == Some(at))
-            else {
-                // No subscription knows of this row; it must not be found for ever.
-                self.dirty = true;
-                self.tables.agenda.remove((at, key))?;
-                continue;
+        let mut fired = Fired::default();
+        let mut looked_at = Vec::with_capacity(waiting.len());
+        let mut moved = BTreeMap::new();
+        for _ in 0..DUE_PER_CALL {
+            let Some((at, key)) = waiting.pop_first() else {
+                break;
             };
-            let mut subscription = stored.subscription;
-            let terms = self.rules.terms(subscription.subscriber.partner.as_ref());
-            let Due { done, is_stuck } = due(&subscription.facts, self.now, terms);
-            for (order, decision) in &done {
-                self.append(order, decision, None)?;
-            }
-            fired.agenda += done.len();
-            match done.into_iter().next_back() {
-                Some((_, decision)) => subscription.facts = decision.facts,
-                None => fired.boundaries += 1,
-            }
-            self.put(subscription, stored.boundary, is_stuck)?;
+            let next = self.fire(at, key, &mut moved, &mut fired)?;
+            looked_at.push((at, key));
+            // What follows it has its turn, too, where nothing unknown can come before it.
+            waiting.extend(
+                next.map(|next| (millis(next), key))
+                    .filter(|next| *next <= known),
+            );
         }
+        fired.more = !has_all || !waiting.is_empty();
+        self.move_rows(looked_at, moved)?;
         Ok(fired)
+    }
+
+    /// Carries out what one subscription has due at one instant; when it is to be looked at again.
+    fn fire(
+        &mut self,
+        at: u64,
+        key: u128,
+        moved: &mut BTreeMap<u128, StoredSubscription>,
+        fired: &mut Fired,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let is_its = |stored: &StoredSubscription| stored.boundary.map(millis) == Some(at);
+        let stored = match moved.entry(key) {
+            Entry::Occupied(entry) if is_its(entry.get()) => Some(entry.remove()),
+            Entry::Occupied(_) => None,
+            Entry::Vacant(_) => self.load(id_of(key))?.filter(is_its),
+        };
+        let Some(mut stored) = stored else {
+            // No subscription knows of this row, which goes.
+            return Ok(None);
+        };
+        let facts = &stored.subscription.facts;
+        let at = of_millis(at)?;
+        let rules = Arc::clone(&self.rules);
+        let terms = rules.terms(stored.subscription.subscriber.partner.as_ref());
+        let Due { done, is_stuck } = due(facts, at, terms);
+        for (order, decision) in &done {
+            self.append(order, decision, None)?;
+        }
+        fired.agenda += done.len();
+        match done.into_iter().next_back() {
+            Some((_, decision)) => stored.subscription.facts = decision.facts,
+            None => fired.boundaries += 1,
+        }
+        let next = boundary(&stored.subscription.facts, at, terms.policy, is_stuck);
+        stored.boundary = next;
+        moved.insert(key, stored);
+        Ok(next)
+    }
+
+    /// Deletes the rows that were looked at and writes what became of their subscriptions: table by
+    /// table in the order of their keys, which a B-tree takes much faster.
+    fn move_rows(
+        &mut self,
+        looked_at: Vec<(u64, u128)>,
+        moved: BTreeMap<u128, StoredSubscription>,
+    ) -> Result<(), Fault> {
+        self.dirty |= !looked_at.is_empty();
+        for row in looked_at {
+            self.tables.agenda.remove(row)?;
+        }
+        let mut rows = Vec::with_capacity(moved.len());
+        for (key, stored) in moved {
+            rows.extend(stored.boundary.map(|at| (millis(at), key)));
+            let row = encode_subscription(&stored.subscription, stored.boundary);
+            self.tables.subscriptions.insert(key, row.as_slice())?;
+            self.changes.subscriptions.push(stored.subscription);
+        }
+        rows.sort_unstable();
+        for row in rows {
+            self.tables.agenda.insert(row, ())?;
+        }
+        Ok(())
     }
 
     /// Closes sessions of which nothing was heard for too long; looks at a part of them each time.

@@ -8,7 +8,9 @@ use garth_subscription::journal::Effect;
 use garth_subscription::standing::{Standing, standing};
 use garth_subscription::{Refusal, Role};
 
-use crate::world::{World, at, capture, cash, euro, id, new, operator, pause, plan, request, wait};
+use crate::world::{
+    World, at, capture, cash, euro, id, let_time_on, new, operator, pause, plan, request, wait,
+};
 
 fn now_standing(world: &World, id: SubscriptionId) -> Standing {
     let now = world.store.now();
@@ -346,6 +348,7 @@ fn a_command_after_the_end_of_a_pause_finds_the_pause_ended_by_the_timer() {
     let end = PauseEnd::At(at("2026-11-25T00:00:00Z"));
     world.command(id, pause(end)).unwrap();
     world.clock.set("2026-11-26T00:00:00Z");
+    let_time_on(&world.store);
     let preview = world
         .store
         .preview(&request(id, cash(1, "desk-1", "30.00"), None))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use garth_store::record::{AccountingRecord, AccountingStatus, Session};
 use garth_store::write::WriteError;
-use garth_store::{Limits, Options, Store};
+use garth_store::{Limits, Options, Store, TimeLimits};
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::time::Span;
 use proptest::prelude::*;
@@ -112,6 +112,11 @@ fn small(clock: &Arc<TestClock>) -> Options {
         limits: Limits {
             fold_sessions_max: 2,
             session_stale_after: Span::from_seconds(3_600),
+            // The monotonic clock stands still here unless a fold is wanted.
+            time: TimeLimits {
+                clock_jump_max: Span::from_days(365),
+                ..TimeLimits::default()
+            },
             ..Limits::default()
         },
         ..options(clock, &Arc::<Recorder>::default())

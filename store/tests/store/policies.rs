@@ -76,6 +76,8 @@ impl Run {
 fn open(disk: &Disk, clock: &Arc<TestClock>, policies: Policies) -> Store {
     let mut options = options(clock, &Arc::<Recorder>::default());
     options.policies = policies;
+    // All of them are suspended at once, and are meant to be.
+    options.limits.time.losing_percent = 100;
     Store::open_backend(disk.clone(), options).unwrap()
 }
 

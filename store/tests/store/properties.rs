@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, Left};
 use crate::world::{
-    Recorder, START, TestClock, actor, at, capture, cash, check, checkout, euro, id, months, new,
-    operator, options, pause, plan, record, request, wait,
+    Recorder, START, TestClock, actor, at, capture, cash, check, checkout, euro, id, let_time_on,
+    months, new, operator, options, pause, plan, record, request, wait,
 };
 
 const SUBSCRIPTIONS: u32 = 4;
@@ -189,7 +189,10 @@ impl Model {
             Action::Quote(n, pays) => self.quote(n, pays),
             Action::CloseTicket(n) => self.close_ticket(n),
             Action::Account(n, kind, seconds) => self.account(n, kind, seconds),
-            Action::Advance(seconds) => self.clock.advance(i64::from(seconds) * 1_000),
+            Action::Advance(seconds) => {
+                self.clock.advance(i64::from(seconds) * 1_000);
+                let_time_on(&self.store);
+            }
             Action::Fire => {
                 wait(self.store.fire_due()).unwrap();
                 assert_eq!(wait(self.store.fire_due()).unwrap().agenda, 0);

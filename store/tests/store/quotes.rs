@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::disk::{Disk, Left};
-use crate::world::{World, at, euro, months, operator, options, plan, wait};
+use crate::world::{World, at, euro, let_time_on, months, operator, options, plan, wait};
 
 impl World {
     fn quote(&self, of: SubscriptionId) -> StoredQuote {
@@ -129,6 +129,7 @@ fn e6_a_quote_that_had_expired_when_the_money_was_taken_leaves_credit() {
     let id = world.add(1, "2026-11-20T00:00:00Z");
     let checkout = world.checkout_for(&world.quote(id), 1);
     world.clock.set("2026-11-21T12:30:00Z");
+    let_time_on(&world.store);
     let late = world.pay(checkout, "pay-1", "30.00");
     assert_eq!(late.decision.effect, Effect::CreditOnly);
     assert_eq!(late.decision.new.balance, euro("30.00"));
@@ -287,6 +288,7 @@ proptest! {
             let checkout = world.checkout_for(&quote, 1);
             world.price(&cents(raised).amount());
             world.clock.advance(seconds * 1_000);
+            let_time_on(&world.store);
             let paid = world.pay(checkout, "pay-1", &total.amount());
             let is_in_time = seconds < 30 * 60;
             prop_assert_eq!(paid.decision.effect == Effect::MonthsBought, is_in_time);
