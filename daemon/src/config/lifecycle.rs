@@ -10,7 +10,7 @@ use garth_captive_portal::shown::{Field, MenuItem, Shown};
 use garth_subscription::calendar::{CivilDate, Weekday};
 use garth_subscription::facts::Invoicing;
 use garth_subscription::money::Money;
-use garth_subscription::policy::{Policies, Policy, Proration};
+use garth_subscription::policy::{Policies, Policy, Proration, SuspensionPolicy};
 use garth_subscription::text::Label;
 use garth_subscription::time::Span;
 use serde::Deserialize;
@@ -22,8 +22,8 @@ use super::types::Billing;
 
 /// The most partners.
 const PARTNERS_MAX: usize = 1_000;
-/// The most holidays of one list.
-const HOLIDAYS_MAX: usize = 1_000;
+/// The most entries of one list.
+const LISTED_MAX: usize = 1_000;
 
 /// `[lifecycle]`, or that of a partner.
 #[derive(Default, Deserialize)]
@@ -382,7 +382,10 @@ impl Reader<'_> {
     ) {
         let Some(texts) = texts else { return };
         place.clear();
-        for text in texts.iter().take(HOLIDAYS_MAX) {
+        if let Some(text) = texts.get(LISTED_MAX) {
+            self.complain(key, text, "is one too many", "at most 1 000");
+        }
+        for text in texts.iter().take(LISTED_MAX) {
             match read(text.get_ref()) {
                 Some(value) => place.push(value),
                 None => self.complain(key, text, "is not known", allowed),
@@ -476,6 +479,11 @@ impl Reader<'_> {
         if hours > 0 {
             suspension.debt_age_max = Span::from_seconds(hours * 3_600);
         }
+        self.suspension_days(suspension, raw);
+    }
+
+    /// On which days, and when on them.
+    fn suspension_days(&mut self, suspension: &mut SuspensionPolicy, raw: &Suspension) {
         let weekday = |name: &str| Weekday::ALL.into_iter().find(|day| day.as_str() == name);
         let weekdays = "allowed: monday, tuesday, wednesday, thursday, friday, saturday, sunday";
         self.list(

@@ -25,6 +25,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) partner: Vec<Partner>,
     #[serde(default)]
+    pub(super) time: Time,
+    #[serde(default)]
     pub(super) radius: Radius,
     #[serde(default)]
     pub(super) nas: Vec<Spanned<Nas>>,
@@ -50,6 +52,15 @@ pub(super) struct Store {
 pub(super) struct Billing {
     pub(super) currency: Text,
     pub(super) time_zone: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Time {
+    pub(super) mass_change_percent: Option<Spanned<u32>>,
+    pub(super) mass_change_min: Option<Spanned<u32>>,
+    pub(super) clock_jump_minutes_max: Option<Spanned<u32>>,
+    pub(super) start_gap_days_max: Option<Spanned<u32>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
+use garth_subscription::time::Span;
 use toml::Spanned;
 
 use super::diagnose::Problems;
@@ -57,6 +59,7 @@ pub(super) fn checked(
     let policies = billing
         .as_ref()
         .and_then(|billing| lifecycle::policies(&file.lifecycle, &file.partner, billing, problems));
+    let time = time(&file.time, problems);
     let radius = radius(&file.radius, problems);
     let nas = all_nas(&file.nas, credentials, problems);
     let garden = garden(&file.garden, problems);
@@ -81,6 +84,7 @@ pub(super) fn checked(
         store: store?,
         billing: billing?,
         policies: policies?,
+        time: time?,
         radius: radius?,
         nas: nas?,
         garden: garden?,
@@ -113,6 +117,45 @@ fn store(raw: raw::Store, problems: &mut Problems) -> Option<Store> {
     Some(Store {
         path,
         cache_bytes: usize::try_from(cache_mib).ok()?.checked_mul(1 << 20)?,
+    })
+}
+
+/// What makes the daemon doubt the time; all keys are looked at before one of them ends it.
+fn time(raw: &raw::Time, problems: &mut Problems) -> Option<TimeLimits> {
+    let mut number = |key, value: &Option<Spanned<u32>>, default, allowed| match value {
+        Some(value) => problems.within(key, value, allowed),
+        None => Some(default),
+    };
+    let percent = number(
+        "time.mass_change_percent",
+        &raw.mass_change_percent,
+        20,
+        1..=100,
+    );
+    let least = number(
+        "time.mass_change_min",
+        &raw.mass_change_min,
+        50,
+        1..=1_000_000_000,
+    );
+    let minutes = number(
+        "time.clock_jump_minutes_max",
+        &raw.clock_jump_minutes_max,
+        60,
+        1..=1_440,
+    );
+    let days = number(
+        "time.start_gap_days_max",
+        &raw.start_gap_days_max,
+        30,
+        1..=366,
+    );
+    Some(TimeLimits {
+        losing_percent: u8::try_from(percent?).ok()?,
+        losing_min: least?.into(),
+        clock_jump_max: Span::from_seconds(minutes? * 60),
+        start_gap_max: Span::from_days(days?),
+        ..TimeLimits::default()
     })
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
 use garth_subscription::policy::Policies;
@@ -20,6 +21,8 @@ pub struct Config {
     pub billing: Billing,
     /// The rules' choices, from `[lifecycle]` and `[billing]`.
     pub policies: Policies,
+    /// What makes the daemon doubt the time.
+    pub time: TimeLimits,
     /// RADIUS listeners.
     pub radius: Radius,
     /// Who may ask RADIUS.

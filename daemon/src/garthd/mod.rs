@@ -268,7 +268,10 @@ async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<
         clock: Arc::new(SystemClock),
         observer: Arc::new(observer),
         cache_bytes: config.store.cache_bytes,
-        limits: Limits::default(),
+        limits: Limits {
+            time: config.time,
+            ..Limits::default()
+        },
     };
     let path = config.store.path.clone();
     let shown = path.display().to_string();

@@ -27,6 +27,7 @@ pub(super) struct Reloadable {
 struct Fixed {
     store: crate::config::Store,
     billing: crate::config::Billing,
+    time: garth_store::TimeLimits,
     radius: crate::config::Radius,
     enforcement: Enforcement,
     gateway: Gateway,
@@ -42,6 +43,7 @@ impl Fixed {
         Self {
             store: config.store.clone(),
             billing: config.billing.clone(),
+            time: config.time,
             radius: config.radius.clone(),
             enforcement: config.enforcement.clone(),
             gateway: config.gateway.clone(),
@@ -70,6 +72,7 @@ impl Fixed {
         [
             ("store", self.store != other.store),
             ("billing", self.billing != other.billing),
+            ("time", self.time != other.time),
             ("radius", self.radius != other.radius),
             ("enforcement", self.enforcement != other.enforcement),
             ("payments", self.gateway != other.gateway),
@@ -162,6 +165,8 @@ backend = "nftables"
 interfaces = ["ppp0"]
 [lifecycle.suspension]
 enabled = true
+[time]
+mass_change_percent = 20
 [portal]
 http = ["0.0.0.0:8080"]
 public_url = "http://portal.example.net"
@@ -189,6 +194,7 @@ alice = "viewer"
     fn what_a_reload_does_not_take_over_is_named() {
         for (from, to, section) in [
             ("EUR", "USD", "billing"),
+            ("percent = 20", "percent = 30", "time"),
             ("workers = 1", "workers = 2", "radius"),
             ("ppp0", "ppp1", "enforcement"),
             ("0.0.0.0:8080", "0.0.0.0:8081", "portal.http, portal.https"),

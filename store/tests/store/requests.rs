@@ -10,7 +10,7 @@ use garth_subscription::standing::Standing;
 use garth_subscription::{Order, Refusal};
 use uuid::Uuid;
 
-use crate::world::{World, at, by, cash, euro, new, operator, request, wait};
+use crate::world::{World, at, by, cash, euro, let_time_on, new, operator, request, wait};
 
 fn revert_id(number: u128) -> RevertId {
     RevertId(Uuid::from_u128(number))
@@ -169,6 +169,7 @@ fn l2_a_preview_is_of_what_it_is_once_the_agenda_has_what_it_is_owed() {
     let grace = world.command(id, Command::Grace { days: 9 }).unwrap();
     // Credit buys the next month; nobody has told the timer.
     world.clock.set("2026-11-23T00:00:00Z");
+    let_time_on(&world.store);
     let preview = world
         .store
         .preview_revert(id, &ask(1, grace.entry))
