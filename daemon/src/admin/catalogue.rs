@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use garth_store::StoreStatus;
 use garth_store::index::IndexMemory;
+use garth_store::{ReadError, RevertFilter, Store, StoreStatus};
 use garth_subscription::plan::{Catalogue, Plan};
 use garth_subscription::text::PlanId;
 use http::{Request, Response};
@@ -14,8 +14,8 @@ use super::body::{self, Body};
 use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
-use super::subscriptions::Change;
-use super::wire::{PlanBody, PlansAppliedBody, StatusBody};
+use super::subscription::{Change, PAGE_MAX};
+use super::wire::{PlanBody, PlansAppliedBody, StatusBody, WaitingBody};
 use crate::import::PlanFile;
 
 fn count(items: usize) -> u64 {
@@ -25,6 +25,7 @@ fn count(items: usize) -> u64 {
 impl Admin {
     pub(crate) async fn status(&self) -> Result<Response<Body>, Problem> {
         let status = self.store.status();
+        let waiting = self.read(waiting).await?;
         let rules = self.store.rules();
         let index = self.store.index();
         let garden = self.network.garden_status().await;
@@ -37,12 +38,13 @@ impl Admin {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now: status.now.to_string(),
             wall: status.wall.to_string(),
-            time_holds: self.store.holds().into_iter().map(Into::into).collect(),
+            time_holds: self.holds(),
             time_zone: self.tz.name().to_owned(),
             currency: rules.catalogue.currency().to_string(),
             subscriptions: count(index.len()),
             live_sessions: count(index.live_sessions()),
             plans: count(rules.catalogue.len()),
+            waiting,
             store: store_numbers(&status, &index.memory()),
             garden,
             daemon,
@@ -104,6 +106,43 @@ fn difference(is: &Catalogue, wanted: &Catalogue) -> PlansAppliedBody {
         .map(|plan| plan.id.to_string())
         .collect();
     answer
+}
+
+/// The most of one kind that are counted.
+const COUNTED_MAX: usize = 10_000;
+
+/// How much waits for a person.
+fn waiting(store: &Store) -> Result<WaitingBody, ReadError> {
+    let pending = RevertFilter {
+        pending_only: true,
+        ..RevertFilter::default()
+    };
+    Ok(WaitingBody {
+        pending_reverts: counted(|after| {
+            let page = store.revert_requests(pending, after, PAGE_MAX)?;
+            Ok((page.len(), page.last().map(|last| last.id)))
+        })?,
+        open_tickets: counted(|after| {
+            let page = store.tickets(true, None, after, PAGE_MAX)?;
+            Ok((page.len(), page.last().map(|last| last.id)))
+        })?,
+    })
+}
+
+/// How many there are on all pages; at most [`COUNTED_MAX`].
+fn counted<T>(
+    mut page: impl FnMut(Option<T>) -> Result<(usize, Option<T>), ReadError>,
+) -> Result<u64, ReadError> {
+    let (mut sum, mut after) = (0, None);
+    while sum < COUNTED_MAX {
+        let (len, last) = page(after)?;
+        sum += len;
+        if len < PAGE_MAX {
+            break;
+        }
+        after = last;
+    }
+    Ok(count(sum))
 }
 
 fn store_numbers(status: &StoreStatus, index: &IndexMemory) -> BTreeMap<String, u64> {

@@ -11,18 +11,23 @@
 //! Not here: what a command means (`subscription`), how it is kept (`store`).
 
 mod body;
+mod bulk;
 mod catalogue;
+mod holds;
 mod journal;
 mod network;
 mod openapi;
 mod problem;
+mod quotes;
+mod reverts;
 mod role;
 mod routes;
 mod serve;
 mod sessions;
-mod subscriptions;
+mod subscription;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod transfer;
 pub mod wire;
 mod words;

@@ -11,7 +11,7 @@ use super::network::DisconnectAnswer;
 use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
-use super::subscriptions::{Change, page_limit};
+use super::subscription::{Change, page_limit};
 use super::wire::{DisconnectedBody, Page, SessionBody, session_id_octets, session_id_text};
 
 /// The most sessions of one subscription that one request ends.

@@ -24,7 +24,7 @@ use super::body::{self, Body, Sender, push_line};
 use super::problem::Problem;
 use super::role::{AdminRole, Peer};
 use super::routes::Call;
-use super::subscriptions::{Change, PAGE_MAX};
+use super::subscription::{Change, PAGE_MAX};
 use super::wire::ProgressLine;
 use crate::import::{Context, CsvHeader, ImportLine, LineError, Lines, Split};
 

@@ -77,6 +77,9 @@ pub(super) enum Failure {
     /// Some lines of an import were not taken; each was told already.
     #[error("lines that were not taken, each told by its number: {0}")]
     Lines(u64),
+    /// A bulk was not done with some; each was told already.
+    #[error("subscriptions with which it was not done, each told by name: {0}")]
+    Some(u64),
     /// A file.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -112,7 +115,11 @@ impl Failure {
             },
             Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Answer(_) | Self::Lines(_) | Self::File { .. } | Self::Output(_) => Exit::Refused,
+            Self::Answer(_)
+            | Self::Lines(_)
+            | Self::Some(_)
+            | Self::File { .. }
+            | Self::Output(_) => Exit::Refused,
         }
     }
 

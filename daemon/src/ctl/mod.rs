@@ -11,6 +11,7 @@ mod client;
 mod failure;
 mod output;
 mod portal;
+mod requests;
 mod run;
 mod show;
 mod status;

@@ -10,7 +10,7 @@ use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
 use super::zone::Zone;
-use super::{portal, show, status, subscription, transfer};
+use super::{portal, requests, show, status, subscription, transfer};
 use crate::admin::wire::{
     DisconnectedBody, EntryBody, Page, PlanBody, PlansAppliedBody, SessionBody,
 };
@@ -29,6 +29,11 @@ pub(super) fn run(cli: Cli, zone: Zone, output: &mut Output) -> Result<(), Failu
         .build()?;
     match cli.noun {
         Noun::Subscription(verb) => runtime.block_on(subscription::run(verb, &client, output)),
+        Noun::Revert(verb) => runtime.block_on(requests::revert(verb, &client, output)),
+        Noun::Approvals => runtime.block_on(requests::approvals(&client, output)),
+        Noun::Hold(verb) => runtime.block_on(requests::hold(verb, &client, output)),
+        Noun::Ticket(verb) => runtime.block_on(requests::ticket(verb, &client, output)),
+        Noun::Quote(verb) => runtime.block_on(requests::quote(verb, &client, output)),
         Noun::Plan(verb) => runtime.block_on(plan(verb, &client, output)),
         Noun::Session(verb) => runtime.block_on(session(verb, &client, output)),
         Noun::Journal(Journal::List { from, limit }) => {

@@ -42,10 +42,29 @@ pub(super) async fn run(all: bool, client: &Client, output: &mut Output) -> Resu
             .map(|(key, value, _)| (key, value))
             .collect::<Vec<_>>()
     };
+    output.group("Waiting for a person", shown(waiting(&status)))?;
     output.group("Store", shown(store(&status)))?;
     output.group("RADIUS", shown(counters(&status, "radius_")))?;
     output.group("Garden", shown(garden(&status)))?;
     output.group("Portal and payments", shown(portal(&status)))
+}
+
+/// What does not go on until somebody has looked at it.
+fn waiting(status: &StatusBody) -> Vec<Line> {
+    vec![
+        (
+            "time held by".to_owned(),
+            status
+                .time_holds
+                .iter()
+                .map(|held| held.kind.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+            !status.time_holds.is_empty(),
+        ),
+        waits("pending approvals", status.waiting.pending_reverts),
+        waits("open tickets", status.waiting.open_tickets),
+    ]
 }
 
 fn store(status: &StatusBody) -> Vec<Line> {
@@ -122,6 +141,11 @@ fn index(status: &StatusBody) -> String {
     }
     let each = number("index_bytes_per_subscription");
     format!("{size}, {each} octets a subscription")
+}
+
+/// What waits for a person is worth a line while it does.
+fn waits(name: &str, count: u64) -> Line {
+    (name.to_owned(), count.to_string(), count > 0)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use hyper::body::Incoming;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::client::{Client, Path, empty};
@@ -27,7 +28,7 @@ const CHUNKS_WAITING_MAX: usize = 4;
 const TOLD_ON_TERMINAL_MAX: u64 = 20;
 
 /// A bar on a terminal, nothing elsewhere.
-fn bar(len: Option<u64>, template: &str) -> ProgressBar {
+pub(super) fn bar(len: Option<u64>, template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -105,7 +106,7 @@ pub(super) async fn import(
     }
 }
 
-fn cut_off() -> Failure {
+pub(super) fn cut_off() -> Failure {
     Failure::Answer("it ended before its last line".to_owned())
 }
 
@@ -147,35 +148,49 @@ async fn report(
     output: &mut Output,
     progress: &ProgressBar,
 ) -> Result<ProgressLine, Failure> {
-    let mut lines = Lines::default();
     let mut last = None;
     let mut complaints = Complaints::new();
+    each_line(client, response, |line: ProgressLine| {
+        tell(&line, output, progress, &mut complaints)?;
+        last = Some(line);
+        Ok(())
+    })
+    .await?;
+    last.ok_or_else(cut_off)
+}
+
+/// Gives every line of a streamed answer to `each`.
+pub(super) async fn each_line<T: DeserializeOwned>(
+    client: &Client,
+    response: &mut Response<Incoming>,
+    mut each: impl FnMut(T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut lines = Lines::default();
     while let Some(chunk) = client.next_chunk(response).await? {
         lines.feed(&chunk);
         loop {
             match lines.next_line() {
                 Split::Line(line) => {
-                    let line: ProgressLine = serde_json::from_slice(line)
+                    let line = serde_json::from_slice(line)
                         .map_err(|error| Failure::Answer(error.to_string()))?;
-                    tell(&line, output, progress, &mut complaints)?;
-                    last = Some(line);
+                    each(line)?;
                 }
                 Split::TooLong => return Err(cut_off()),
                 Split::More => break,
             }
         }
     }
-    last.ok_or_else(cut_off)
+    Ok(())
 }
 
 /// How many bad lines were told, and how many are.
-struct Complaints {
+pub(super) struct Complaints {
     told: u64,
     told_max: u64,
 }
 
 impl Complaints {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let told_max = if io::stderr().is_terminal() {
             TOLD_ON_TERMINAL_MAX
         } else {
@@ -185,7 +200,7 @@ impl Complaints {
     }
 
     /// What to say of one more bad line, if anything.
-    fn one_more(&mut self, complaint: String) -> Option<String> {
+    pub(super) fn one_more(&mut self, complaint: String) -> Option<String> {
         self.told = self.told.saturating_add(1);
         match self.told.checked_sub(self.told_max) {
             None | Some(0) => Some(complaint),

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on may say so by a panic"
 )]
 
+mod lifecycle;
 mod world;
 
 use serde_json::json;
@@ -235,7 +236,10 @@ fn a_refusal_names_its_rule_on_standard_error_and_exits_with_1() {
     ]);
     assert_eq!(
         (code, told.as_str()),
-        (1, "L24: the end must be after the start\n")
+        (
+            1,
+            "L24: the end must be after the start, 2026-11-21T12:00:00Z\n"
+        )
     );
     let (code, told) = world.refused(&["subscription", "grace", "user0000001", "--days", "2"]);
     assert_eq!(
@@ -351,18 +355,36 @@ fn only_actions_that_are_valid_now_are_offered() {
     let world = populated();
     let names = |subscription: &str| -> Vec<String> {
         let actions = world.json(&["subscription", "actions", subscription]);
-        let actions = actions.as_array().unwrap().iter();
+        let actions = actions["actions"].as_array().unwrap().iter();
         actions
-            .map(|a| a["action"].as_str().unwrap().to_owned())
+            .map(|a| a["verb"].as_str().unwrap().to_owned())
             .collect()
     };
     assert_eq!(
         names("user0000001"),
-        ["pay", "grace", "pause", "suspend", "disable", "terminate"]
+        [
+            "pay",
+            "grace",
+            "pause",
+            "suspend",
+            "disable",
+            "change-plan",
+            "set",
+            "terminate"
+        ]
     );
     assert_eq!(
         names("02:00:00:00:00:07"),
-        ["pay", "end_pause", "suspend", "disable", "terminate"]
+        [
+            "pay",
+            "reactivate",
+            "end-pause",
+            "suspend",
+            "disable",
+            "change-plan",
+            "set",
+            "terminate"
+        ]
     );
 }
 

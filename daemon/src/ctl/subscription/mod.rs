@@ -1,17 +1,23 @@
 //! `garthctl subscription …`.
 
+mod bulk;
+mod request;
+
 use std::io::{IsTerminal, Read, Write};
 
 use serde_json::{Value, json};
 
-use super::args::{Add, Cause, Subscription, Target};
+use super::args::{Add, Subscription};
 use super::client::{Client, Path};
 use super::failure::{Failure, warn};
 use super::output::Output;
 use super::run::{PAGE_MAX, pages, typed};
 use super::{show, transfer};
-use crate::admin::wire::{ActionBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
+use crate::admin::wire::{ActionsBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
 use crate::import::{ImportLine, ServiceLine};
+use request::{Answers, Request};
+
+pub(super) use request::say;
 
 /// The longest password with its newline, in octets.
 const PASSWORD_LEN_MAX: u64 = 256;
@@ -28,9 +34,15 @@ pub(super) async fn run(
         Subscription::List {
             standing,
             plan,
+            partner,
+            reseller,
             limit,
         } => {
-            let path = base().with("standing", standing).with("plan", plan);
+            let path = base()
+                .with("standing", standing)
+                .with("plan", plan)
+                .with("partner", partner)
+                .with("reseller", reseller);
             list(&path, limit, client, output).await
         }
         Subscription::Show { name } => show_one(&name, client, output).await,
@@ -41,19 +53,33 @@ pub(super) async fn run(
         Subscription::Import { file, csv, dry_run } => {
             transfer::import(&file, csv, dry_run, client, output).await
         }
+        Subscription::Bulk(verb) => bulk::run(verb, client, output).await,
         Subscription::Export {
             secrets,
             output: file,
         } => transfer::export(secrets, file.as_deref(), client, output).await,
-        Subscription::Pay { .. }
+        verb @ (Subscription::Renew { .. }
+        | Subscription::Pay { .. }
+        | Subscription::Reactivate { .. }
         | Subscription::Grace { .. }
         | Subscription::Pause { .. }
         | Subscription::EndPause(_)
+        | Subscription::ActiveTo { .. }
         | Subscription::Suspend { .. }
         | Subscription::Lift(_)
+        | Subscription::Postpone { .. }
         | Subscription::Disable { .. }
         | Subscription::Enable(_)
-        | Subscription::Terminate { .. } => change(verb, client, output).await,
+        | Subscription::ChangePlan { .. }
+        | Subscription::CancelChange(_)
+        | Subscription::Cancel(_)
+        | Subscription::Terminate { .. }
+        | Subscription::CancelTermination(_)
+        | Subscription::Reinstate(_)
+        | Subscription::Set { .. }) => match Request::of(verb) {
+            Some(request) => change(request, client, output).await,
+            None => Ok(()),
+        },
     }
 }
 
@@ -142,8 +168,8 @@ async fn actions(
     client: &Client,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut actions: Vec<ActionBody> = client.get(&of(name, "actions")).await?;
-    actions.retain(|action| all || action.available);
+    let mut actions: ActionsBody = client.get(&of(name, "actions")).await?;
+    actions.actions.retain(|action| all || action.available);
     if output.is_json() {
         return output.json(&actions);
     }
@@ -191,74 +217,22 @@ async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), F
     show::change(&change, output)
 }
 
-/// The verb's path, its target, its body, and whether a warning is answered already.
-fn request(verb: Subscription) -> Option<(&'static str, Target, Value, bool)> {
-    let plain = |what, target| Some((what, target, json!({}), true));
-    match verb {
-        Subscription::Pay {
-            target,
-            months,
-            amount,
-            payment_id,
-            from_balance,
-        } => {
-            let body = json!({
-                "months": months, "amount": amount, "payment_id": payment_id,
-                "from_balance": from_balance,
-            });
-            Some(("pay", target, body, true))
-        }
-        Subscription::Grace { target, days } => {
-            Some(("grace", target, json!({ "days": days }), true))
-        }
-        Subscription::Pause { target, until } => {
-            Some(("pause", target, json!({ "until": until }), true))
-        }
-        Subscription::Suspend {
-            target,
-            cause,
-            debt,
-        } => {
-            let cause = match cause {
-                Cause::Operator => "operator",
-                Cause::Fraud => "fraud",
-            };
-            Some((
-                "suspend",
-                target,
-                json!({ "cause": cause, "debt": debt }),
-                true,
-            ))
-        }
-        Subscription::EndPause(target) => plain("end-pause", target),
-        Subscription::Lift(target) => plain("lift", target),
-        Subscription::Enable(target) => plain("enable", target),
-        Subscription::Disable { target, yes } => {
-            Some(("disable", target, json!({ "confirmed": yes }), yes))
-        }
-        Subscription::Terminate { target, yes } => {
-            Some(("terminate", target, json!({ "confirmed": yes }), yes))
-        }
-        Subscription::List { .. }
-        | Subscription::Show { .. }
-        | Subscription::Add(_)
-        | Subscription::Import { .. }
-        | Subscription::Export { .. }
-        | Subscription::Explain { .. }
-        | Subscription::History { .. }
-        | Subscription::Actions { .. } => None,
+async fn change(request: Request, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let Request {
+        verb,
+        target,
+        mut body,
+        answers,
+    } = request;
+    say(&mut body, &target.said);
+    let path = of(&target.name, verb).change(&target.change);
+    if answers == (Answers::Price { is_accepted: false }) && !target.change.dry_run {
+        see_price(&target.name, verb, &body, client, output).await?;
     }
-}
-
-async fn change(verb: Subscription, client: &Client, output: &mut Output) -> Result<(), Failure> {
-    let Some((what, target, mut body, answered)) = request(verb) else {
-        return Ok(());
-    };
-    body["reason"] = json!(target.reason);
-    let path = of(&target.name, what).change(&target.change);
     let sent = client.send_json("POST", &path, &body).await;
+    let is_open = answers == (Answers::Warning { is_answered: false });
     let change: ChangeBody = match sent {
-        Err(Failure::Refused(mut problem)) if !answered && is_warning(problem.rule.as_deref()) => {
+        Err(Failure::Refused(mut problem)) if is_open && is_warning(problem.rule.as_deref()) => {
             if !confirmed_by_a_person(&problem.detail)? {
                 problem.detail.push_str(" (--yes)");
                 return Err(Failure::Refused(problem));
@@ -274,14 +248,41 @@ async fn change(verb: Subscription, client: &Client, output: &mut Output) -> Res
     show::change(&change, output)
 }
 
+/// Shows what a change of plan costs before it is done (L16), where somebody can look.
+async fn see_price(
+    name: &str,
+    verb: &str,
+    body: &Value,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if !is_attended() || output.is_json() {
+        return Ok(());
+    }
+    let path = of(name, verb).with("dry_run", Some(true));
+    let tried: ChangeBody = client.send_json("POST", &path, body).await?;
+    show::change(&tried, output)?;
+    output.flush()?;
+    if confirmed_by_a_person("the price of change is as above")? {
+        Ok(())
+    } else {
+        Err(Failure::Usage("nothing was changed".to_owned()))
+    }
+}
+
 fn is_warning(rule: Option<&str>) -> bool {
     rule.is_some_and(|rule| WARNINGS.contains(&rule))
 }
 
+/// Whether somebody is there to be asked.
+pub(super) fn is_attended() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asks at the terminal; nobody there is a no.
-fn confirmed_by_a_person(warning: &str) -> Result<bool, Failure> {
+pub(super) fn confirmed_by_a_person(warning: &str) -> Result<bool, Failure> {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    if !stdin.is_terminal() || !stderr.is_terminal() {
+    if !is_attended() {
         return Ok(false);
     }
     warn(warning);

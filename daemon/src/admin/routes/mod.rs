@@ -1,4 +1,6 @@
-//! The routes: one table that requests are matched by and the OpenAPI document is made from.
+//! Requests: matched by the table of routes, permitted by role, answered.
+
+mod table;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
@@ -8,300 +10,14 @@ use super::body::{self, Body};
 use super::problem::Problem;
 use super::role::{AdminRole, Peer};
 
+pub(crate) use table::{Action, Needs, ROUTES, Route};
+
 /// The header of every answer that names the billing time zone: documents have their times in UTC,
 /// and people read them in this one.
 pub(crate) const TIME_ZONE: HeaderName = HeaderName::from_static("garth-time-zone");
 
 /// The header with the command id of a change (L33).
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Action {
-    OpenApi,
-    Status,
-    SubscriptionList,
-    SubscriptionAdd,
-    SubscriptionShow,
-    Pay,
-    Grace,
-    Pause,
-    EndPause,
-    Suspend,
-    Lift,
-    Disable,
-    Enable,
-    Terminate,
-    Explain,
-    History,
-    Actions,
-    Quotes,
-    Import,
-    Export,
-    PlanList,
-    PlanShow,
-    PlanApply,
-    SessionList,
-    SessionDisconnect,
-    JournalList,
-    JournalVerify,
-    Garden,
-}
-
-/// Whether a route changes anything, and so whom it is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Needs {
-    /// [`AdminRole::Viewer`].
-    Read,
-    /// [`AdminRole::Operator`]; takes `dry_run`, and a command id under which it has one effect.
-    Change,
-    /// [`AdminRole::Operator`]; takes `dry_run`, and refuses a command id, which nothing would remember.
-    Declare,
-    /// [`AdminRole::Operator`]; there is nothing to try dry.
-    Act,
-}
-
-/// One route.
-pub(crate) struct Route {
-    pub(crate) action: Action,
-    pub(crate) method: &'static str,
-    /// `{name}` stands for one segment.
-    pub(crate) path: &'static str,
-    pub(crate) needs: Needs,
-    pub(crate) summary: &'static str,
-    /// Query parameters beside `dry_run` and `command_id`.
-    pub(crate) query: &'static [&'static str],
-    /// The schema of the request body, and of the answer.
-    pub(crate) body: Option<&'static str>,
-    pub(crate) answer: &'static str,
-}
-
-const fn read(
-    action: Action,
-    path: &'static str,
-    query: &'static [&'static str],
-    answer: &'static str,
-    summary: &'static str,
-) -> Route {
-    Route {
-        action,
-        method: "GET",
-        path,
-        needs: Needs::Read,
-        summary,
-        query,
-        body: None,
-        answer,
-    }
-}
-
-const fn command(
-    action: Action,
-    path: &'static str,
-    body: &'static str,
-    summary: &'static str,
-) -> Route {
-    Route {
-        action,
-        method: "POST",
-        path,
-        needs: Needs::Change,
-        summary,
-        query: &[],
-        body: Some(body),
-        answer: "Change",
-    }
-}
-
-/// All routes there are.
-pub(crate) const ROUTES: [Route; 28] = [
-    read(
-        Action::OpenApi,
-        "/openapi.json",
-        &[],
-        "Document",
-        "This document",
-    ),
-    read(
-        Action::Status,
-        "/v1/status",
-        &[],
-        "Status",
-        "Health, counts and settings",
-    ),
-    read(
-        Action::SubscriptionList,
-        "/v1/subscriptions",
-        &["after", "limit", "standing", "plan"],
-        "SubscriptionPage",
-        "A page of subscriptions",
-    ),
-    command(
-        Action::SubscriptionAdd,
-        "/v1/subscriptions",
-        "ImportLine",
-        "Add a subscription (T1)",
-    ),
-    read(
-        Action::SubscriptionShow,
-        "/v1/subscriptions/{name}",
-        &[],
-        "Subscription",
-        "A subscription, by id, username, MAC address or external id",
-    ),
-    command(
-        Action::Pay,
-        "/v1/subscriptions/{name}/pay",
-        "Pay",
-        "Buy months (T4, T5, T6)",
-    ),
-    command(
-        Action::Grace,
-        "/v1/subscriptions/{name}/grace",
-        "Grace",
-        "Give days free of charge (T12)",
-    ),
-    command(
-        Action::Pause,
-        "/v1/subscriptions/{name}/pause",
-        "Pause",
-        "Deactivate for a while (T8)",
-    ),
-    command(
-        Action::EndPause,
-        "/v1/subscriptions/{name}/end-pause",
-        "Reasoned",
-        "End a pause (T6)",
-    ),
-    command(
-        Action::Suspend,
-        "/v1/subscriptions/{name}/suspend",
-        "Suspend",
-        "Wall (T9)",
-    ),
-    command(
-        Action::Lift,
-        "/v1/subscriptions/{name}/lift",
-        "Reasoned",
-        "End a suspension (T10)",
-    ),
-    command(
-        Action::Disable,
-        "/v1/subscriptions/{name}/disable",
-        "Confirmed",
-        "Switch off, still billed (T13)",
-    ),
-    command(
-        Action::Enable,
-        "/v1/subscriptions/{name}/enable",
-        "Reasoned",
-        "Switch on again (T14)",
-    ),
-    command(
-        Action::Terminate,
-        "/v1/subscriptions/{name}/terminate",
-        "Confirmed",
-        "End for good (T18)",
-    ),
-    read(
-        Action::Explain,
-        "/v1/subscriptions/{name}/explain",
-        &[],
-        "Explain",
-        "Why it has this access, in words (L32)",
-    ),
-    read(
-        Action::History,
-        "/v1/subscriptions/{name}/history",
-        &["before", "limit"],
-        "EntryPage",
-        "Its journal entries, newest first",
-    ),
-    read(
-        Action::Actions,
-        "/v1/subscriptions/{name}/actions",
-        &[],
-        "Actions",
-        "What can be done with it now (L29)",
-    ),
-    read(
-        Action::Quotes,
-        "/v1/subscriptions/{name}/quotes",
-        &[],
-        "Quotes",
-        "What months cost it now",
-    ),
-    Route {
-        action: Action::Import,
-        method: "POST",
-        path: "/v1/import",
-        needs: Needs::Declare,
-        summary: "Add many subscriptions: JSON Lines or, with content type text/csv, CSV",
-        query: &[],
-        body: Some("ImportLine"),
-        answer: "ProgressLine",
-    },
-    read(
-        Action::Export,
-        "/v1/export",
-        &["secrets"],
-        "ImportLine",
-        "All subscriptions as an import reads them; passwords with secrets=true, for operators",
-    ),
-    read(Action::PlanList, "/v1/plans", &[], "Plans", "The catalogue"),
-    read(Action::PlanShow, "/v1/plans/{name}", &[], "Plan", "A plan"),
-    Route {
-        action: Action::PlanApply,
-        method: "PUT",
-        path: "/v1/plans",
-        needs: Needs::Declare,
-        summary: "Replace the catalogue by this one",
-        query: &[],
-        body: Some("PlanFile"),
-        answer: "PlansApplied",
-    },
-    read(
-        Action::SessionList,
-        "/v1/sessions",
-        &["subscription", "live", "after", "limit"],
-        "SessionPage",
-        "RADIUS sessions",
-    ),
-    Route {
-        action: Action::SessionDisconnect,
-        method: "POST",
-        path: "/v1/sessions/disconnect",
-        needs: Needs::Declare,
-        summary: "Ask the NAS to end one session, or all of a subscription",
-        query: &[],
-        body: Some("Disconnect"),
-        answer: "Disconnected",
-    },
-    read(
-        Action::JournalList,
-        "/v1/journal",
-        &["from", "limit"],
-        "EntryPage",
-        "The journal, oldest first",
-    ),
-    Route {
-        action: Action::JournalVerify,
-        method: "POST",
-        path: "/v1/journal/verify",
-        needs: Needs::Act,
-        summary: "Hash the whole journal again",
-        query: &[],
-        body: None,
-        answer: "ProgressLine",
-    },
-    read(
-        Action::Garden,
-        "/v1/garden",
-        &[],
-        "GardenStatus",
-        "The garden: drift, paid but blocked",
-    ),
-];
 
 /// A request that was matched, and what it carries beside its body.
 pub(crate) struct Call {
@@ -368,7 +84,7 @@ impl Query {
 /// The route for a method and a path, and what `{name}` stood for.
 pub(crate) fn find(method: &Method, path: &str) -> Result<(&'static Route, String), Problem> {
     let mut path_known = false;
-    for route in &ROUTES {
+    for route in ROUTES {
         let Some(name) = fits(route.path, path) else {
             continue;
         };
@@ -468,19 +184,27 @@ impl Admin {
             Action::SubscriptionList => self.subscription_list(&call).await,
             Action::SubscriptionAdd => self.subscription_add(&call, peer, request).await,
             Action::SubscriptionShow => self.subscription_show(&call).await,
-            Action::Pay
-            | Action::Grace
-            | Action::Pause
-            | Action::EndPause
-            | Action::Suspend
-            | Action::Lift
-            | Action::Disable
-            | Action::Enable
-            | Action::Terminate => self.subscription_command(&call, peer, request).await,
+            Action::Command(verb) => self.subscription_command(verb, &call, peer, request).await,
             Action::Explain => self.subscription_explain(&call).await,
             Action::History => self.subscription_history(&call).await,
             Action::Actions => self.subscription_actions(&call, peer).await,
-            Action::Quotes => self.subscription_quotes(&call).await,
+            Action::Prices => self.subscription_prices(&call).await,
+            Action::Bulk => self.bulk(&call, peer, request),
+            Action::Approvals => self.approvals().await,
+            Action::RevertRequest => self.revert_request(&call, peer, request).await,
+            Action::RevertList => self.revert_list(&call).await,
+            Action::RevertReport => self.revert_report(&call).await,
+            Action::RevertShow => self.revert_show(&call).await,
+            Action::RevertApprove => self.revert_decide(true, &call, peer, request).await,
+            Action::RevertDeny => self.revert_decide(false, &call, peer, request).await,
+            Action::HoldList => Ok(body::ok(&self.holds())),
+            Action::HoldConfirm => self.hold_confirm(&call, peer, request).await,
+            Action::TicketList => self.ticket_list(&call).await,
+            Action::TicketShow => self.ticket_show(&call).await,
+            Action::TicketClose => self.ticket_close(&call, peer, request).await,
+            Action::QuoteList => self.quote_list(&call).await,
+            Action::QuoteMake => self.quote_make(&call, peer, request).await,
+            Action::QuoteShow => self.quote_show(&call).await,
             Action::Import => self.import(&call, peer, request),
             Action::Export => self.export(&call, role),
             Action::PlanList => Ok(self.plan_list()),

@@ -1,11 +1,7 @@
-//! The OpenAPI document (3.1), made from the table of routes and the shapes of the bodies.
-
-use serde_json::{Map, Value, json};
-
-use super::routes::{Needs, ROUTES, Route};
+//! The shapes of all bodies.
 
 /// How a field is written in [`SCHEMAS`].
-enum Is {
+pub(super) enum Is {
     Text,
     Number,
     Truth,
@@ -19,19 +15,50 @@ enum Is {
     Texts,
     /// An object of numbers by name.
     Numbers,
+    /// An object that another schema describes, depending on the rest.
+    Object,
+    /// A number, or that word.
+    NumberOr(&'static str),
+    /// True or false, or that word.
+    TruthOr(&'static str),
 }
 
-use Is::{Many, Number, Numbers, Ref, Text, Texts, Time, Truth};
+use Is::{Many, Number, NumberOr, Numbers, Object, Ref, Text, Texts, Time, Truth, TruthOr};
+
+/// What every command takes beside its own fields: why, and what the ISP notes of it (L30).
+pub(super) const SAID: &[(&str, Is)] = &[
+    ("reason", Text),
+    ("sub_type", Text),
+    ("performed_by", Text),
+    ("performed_at", Text),
+];
+
+/// The bodies that take [`SAID`].
+pub(super) const SAYING: &[&str] = &[
+    "Renew",
+    "Pay",
+    "Grace",
+    "Pause",
+    "ActiveTo",
+    "Suspend",
+    "Postpone",
+    "ChangePlan",
+    "Terminate",
+    "Set",
+    "Reasoned",
+    "Confirmed",
+    "RevertAsk",
+];
 
 /// A schema: its name, its required fields, its further ones.
-type Schema = (
+pub(super) type Schema = (
     &'static str,
     &'static [(&'static str, Is)],
     &'static [(&'static str, Is)],
 );
 
 /// The shapes of all objects. Arrays have a name in [`ARRAYS`].
-const SCHEMAS: &[Schema] = &[
+pub(super) const SCHEMAS: &[Schema] = &[
     (
         "Problem",
         &[("title", Text), ("status", Number), ("detail", Text)],
@@ -55,6 +82,7 @@ const SCHEMAS: &[Schema] = &[
             ("subscriptions", Number),
             ("live_sessions", Number),
             ("plans", Number),
+            ("waiting", Numbers),
             ("store", Numbers),
             ("uptime_seconds", Number),
             ("gateway", Text),
@@ -69,6 +97,7 @@ const SCHEMAS: &[Schema] = &[
         &[
             ("id", Text),
             ("standing", Text),
+            ("status", Text),
             ("access", Text),
             ("paid_through", Time),
             ("plan", Text),
@@ -76,6 +105,8 @@ const SCHEMAS: &[Schema] = &[
             ("balance", Ref("Money")),
             ("holds", Ref("Holds")),
             ("agenda", Many("AgendaItem")),
+            ("renewal", Ref("Renewal")),
+            ("provisional", Many("Provisional")),
             ("anchor_date", Text),
             ("version", Number),
         ],
@@ -90,6 +121,11 @@ const SCHEMAS: &[Schema] = &[
             ("next_change", Time),
             ("start_at", Time),
             ("ended", Ref("Ended")),
+            ("plan_change", Ref("PlanChange")),
+            ("pending_terminate", Ref("Termination")),
+            ("owing_since", Time),
+            ("waived_debt", Ref("Money")),
+            ("unbilled_months", Number),
             ("framed_ipv4", Text),
             ("delegated_ipv6", Text),
             ("partner", Text),
@@ -98,6 +134,26 @@ const SCHEMAS: &[Schema] = &[
     ),
     ("Service", &[("plan", Text), ("state", Text)], &[]),
     ("AgendaItem", &[("at", Time), ("action", Text)], &[]),
+    (
+        "PlanChange",
+        &[("at", Time), ("plan", Text), ("price", Ref("Money"))],
+        &[],
+    ),
+    (
+        "Termination",
+        &[("at", Time), ("by", Text)],
+        &[("reason", Text)],
+    ),
+    (
+        "Renewal",
+        &[("use_credit", Truth), ("invoicing", Text), ("own", Texts)],
+        &[("months", Number)],
+    ),
+    (
+        "Provisional",
+        &[("payment_id", Text), ("amount", Ref("Money"))],
+        &[],
+    ),
     ("Ended", &[("at", Time), ("by", Text)], &[("reason", Text)]),
     (
         "Holds",
@@ -110,12 +166,21 @@ const SCHEMAS: &[Schema] = &[
     ),
     (
         "PauseHold",
-        &[("from", Time), ("banked_seconds", Number)],
+        &[
+            ("from", Time),
+            ("banked_seconds", Number),
+            ("locked", Truth),
+            ("has_begun", Truth),
+        ],
         &[("until", Time)],
     ),
     (
         "SuspendHold",
-        &[("cause", Text), ("since", Time)],
+        &[
+            ("cause", Text),
+            ("since", Time),
+            ("postponed_by_customer", Truth),
+        ],
         &[
             ("debt", Ref("Money")),
             ("reason", Text),
@@ -154,12 +219,36 @@ const SCHEMAS: &[Schema] = &[
             ("dry_run", Truth),
             ("repeated", Truth),
             ("new", Ref("Snapshot")),
+            ("cleared", Many("AgendaItem")),
+            ("agenda", Many("AgendaItem")),
         ],
         &[
             ("entry", Text),
             ("old", Ref("Snapshot")),
             ("amount", Ref("Money")),
             ("payment_id", Text),
+            ("price_of_change", Ref("PriceOfChange")),
+            ("reverts", Text),
+        ],
+    ),
+    (
+        "PriceOfChange",
+        &[
+            ("at", Time),
+            ("refund", Ref("Money")),
+            ("charge", Ref("Money")),
+            ("fee", Ref("Money")),
+            ("total", Ref("Money")),
+        ],
+        &[],
+    ),
+    (
+        "Note",
+        &[],
+        &[
+            ("sub_type", Text),
+            ("performed_by", Text),
+            ("performed_at", Time),
         ],
     ),
     (
@@ -178,6 +267,7 @@ const SCHEMAS: &[Schema] = &[
             ("performed_at", Time),
             ("actor", Ref("Actor")),
             ("new", Ref("Snapshot")),
+            ("note", Ref("Note")),
             ("previous_hash", Text),
             ("hash", Text),
         ],
@@ -188,6 +278,8 @@ const SCHEMAS: &[Schema] = &[
             ("amount", Ref("Money")),
             ("payment_id", Text),
             ("reverts", Text),
+            ("counts", Truth),
+            ("reverted_by", Text),
         ],
     ),
     (
@@ -210,8 +302,182 @@ const SCHEMAS: &[Schema] = &[
     ),
     (
         "Action",
-        &[("action", Text), ("available", Truth)],
+        &[("action", Text), ("verb", Text), ("available", Truth)],
         &[("rule", Text), ("detail", Text)],
+    ),
+    (
+        "Unsettled",
+        &[
+            ("balance", Ref("Money")),
+            ("provisional", Many("Provisional")),
+        ],
+        &[
+            ("owing_since", Time),
+            ("debt", Ref("Money")),
+            ("unbilled_months", Number),
+        ],
+    ),
+    (
+        "Actions",
+        &[
+            ("id", Text),
+            ("standing", Text),
+            ("plan", Text),
+            ("services", Many("Service")),
+            ("sessions", Many("Session")),
+            ("unsettled", Ref("Unsettled")),
+            ("actions", Many("Action")),
+        ],
+        &[("username", Text), ("mac", Text)],
+    ),
+    (
+        "Verdict",
+        &[("by", Text), ("at", Time)],
+        &[("reason", Text)],
+    ),
+    (
+        "Revert",
+        &[
+            ("id", Text),
+            ("state", Text),
+            ("subscription", Text),
+            ("entry", Text),
+            ("action", Text),
+            ("action_at", Time),
+            ("requested_by", Text),
+            ("requested_at", Time),
+            ("reason", Text),
+            ("amount", Ref("Money")),
+            ("unconsumed", Ref("Money")),
+            ("allow_loss", Truth),
+            ("old", Ref("Snapshot")),
+            ("new", Ref("Snapshot")),
+        ],
+        &[
+            ("username", Text),
+            ("reseller", Text),
+            ("verdict", Ref("Verdict")),
+        ],
+    ),
+    (
+        "RevertPage",
+        &[("items", Many("Revert"))],
+        &[("next", Text)],
+    ),
+    (
+        "Shift",
+        &[("entry", Text), ("old", Time), ("new", Time)],
+        &[],
+    ),
+    (
+        "RevertPreview",
+        &[
+            ("new", Ref("Snapshot")),
+            ("amount", Ref("Money")),
+            ("unconsumed", Ref("Money")),
+            ("shifts", Many("Shift")),
+        ],
+        &[("old", Ref("Snapshot"))],
+    ),
+    (
+        "RevertAsked",
+        &[("dry_run", Truth), ("repeated", Truth)],
+        &[
+            ("request", Ref("Revert")),
+            ("preview", Ref("RevertPreview")),
+        ],
+    ),
+    (
+        "ReportRow",
+        &[
+            ("pending", Number),
+            ("approved", Number),
+            ("denied", Number),
+            ("amount", Ref("Money")),
+        ],
+        &[("key", Text)],
+    ),
+    (
+        "Report",
+        &[
+            ("by", Text),
+            ("rows", Many("ReportRow")),
+            ("sum", Ref("ReportRow")),
+        ],
+        &[("from", Time), ("to", Time)],
+    ),
+    (
+        "Approvals",
+        &[
+            ("holds", Many("TimeHold")),
+            ("reverts", Many("Revert")),
+            ("more", Truth),
+        ],
+        &[],
+    ),
+    (
+        "Ticket",
+        &[
+            ("id", Text),
+            ("state", Text),
+            ("subscription", Text),
+            ("message", Text),
+            ("created_at", Time),
+        ],
+        &[
+            ("username", Text),
+            ("plan", Text),
+            ("closed", Ref("Verdict")),
+        ],
+    ),
+    (
+        "TicketPage",
+        &[("items", Many("Ticket"))],
+        &[("next", Text)],
+    ),
+    (
+        "StoredQuote",
+        &[
+            ("subscription", Text),
+            ("months", Number),
+            ("lines", Many("QuoteLine")),
+            ("price", Ref("Money")),
+            ("total", Ref("Money")),
+            ("then_pause", Truth),
+        ],
+        &[
+            ("id", Text),
+            ("expires_at", Time),
+            ("created_at", Time),
+            ("price_list", Number),
+            ("verified", Truth),
+        ],
+    ),
+    (
+        "StoredQuotePage",
+        &[("items", Many("StoredQuote"))],
+        &[("next", Text)],
+    ),
+    (
+        "BulkLine",
+        &[],
+        &[
+            ("subscription", Text),
+            ("error", Text),
+            ("rule", Text),
+            ("done", Number),
+            ("of", Number),
+            ("verb", Text),
+            ("dry_run", Truth),
+            ("command_id", Text),
+            ("selected", Number),
+            ("repeated", Number),
+            ("failed", Number),
+            ("losing", Number),
+            ("full_access", Number),
+            ("losing_max", Number),
+            ("problem", Ref("Problem")),
+        ],
     ),
     (
         "QuoteLine",
@@ -316,25 +582,73 @@ const SCHEMAS: &[Schema] = &[
             ("problem", Ref("Problem")),
         ],
     ),
+    ("Renew", &[("months", Number)], &[("then_pause", Truth)]),
     (
         "Pay",
-        &[("months", Number)],
+        &[],
         &[
+            ("months", Number),
             ("from_balance", Truth),
             ("amount", Text),
             ("payment_id", Text),
-            ("reason", Text),
+            ("quote", Text),
+            ("provisional", Truth),
+            ("then_pause", Truth),
         ],
     ),
-    ("Grace", &[("days", Number)], &[("reason", Text)]),
-    ("Pause", &[], &[("until", Text), ("reason", Text)]),
+    ("Grace", &[("days", Number)], &[]),
     (
-        "Suspend",
-        &[("cause", Text)],
-        &[("debt", Text), ("reason", Text)],
+        "Pause",
+        &[],
+        &[
+            ("at", Text),
+            ("after_days", Number),
+            ("until", Text),
+            ("for_days", Number),
+            ("locked", Truth),
+        ],
     ),
-    ("Reasoned", &[], &[("reason", Text)]),
-    ("Confirmed", &[], &[("confirmed", Truth), ("reason", Text)]),
+    ("ActiveTo", &[("at", Text)], &[]),
+    ("Suspend", &[("cause", Text)], &[("debt", Text)]),
+    ("Postpone", &[], &[("until", Text), ("hours", Number)]),
+    ("ChangePlan", &[("plan", Text)], &[("start", Text)]),
+    (
+        "Terminate",
+        &[],
+        &[("at", Text), ("after_days", Number), ("confirmed", Truth)],
+    ),
+    (
+        "Set",
+        &[],
+        &[
+            ("renew_months", NumberOr("default")),
+            ("use_credit", TruthOr("default")),
+            ("invoicing", Text),
+        ],
+    ),
+    ("Nothing", &[], &[]),
+    ("Reasoned", &[], &[]),
+    ("Confirmed", &[], &[("confirmed", Truth)]),
+    (
+        "RevertAsk",
+        &[("entry", Text)],
+        &[("status", Text), ("amount", Text), ("allow_loss", Truth)],
+    ),
+    ("TicketClose", &[], &[("answer", Text)]),
+    (
+        "QuoteMake",
+        &[("subscription", Text), ("months", Number)],
+        &[("then_pause", Truth)],
+    ),
+    (
+        "BulkOrder",
+        &[("verb", Text)],
+        &[
+            ("arguments", Object),
+            ("filter", Object),
+            ("over_breaker", Truth),
+        ],
+    ),
     (
         "Disconnect",
         &[],
@@ -395,130 +709,9 @@ const SCHEMAS: &[Schema] = &[
 ];
 
 /// Answers that are an array of a schema.
-const ARRAYS: &[(&str, &str)] = &[
+pub(super) const ARRAYS: &[(&str, &str)] = &[
     ("Plans", "Plan"),
-    ("Actions", "Action"),
-    ("Quotes", "Quote"),
+    ("Held", "TimeHold"),
+    ("Prices", "Quote"),
     ("Disconnected", "DisconnectedSession"),
 ];
-
-/// The whole document.
-pub(crate) fn document() -> Value {
-    let mut paths = Map::new();
-    for route in &ROUTES {
-        let path = paths
-            .entry(route.path)
-            .or_insert_with(|| Value::Object(Map::new()));
-        path[route.method.to_ascii_lowercase()] = operation(route);
-    }
-    let mut schemas: Map<String, Value> = SCHEMAS
-        .iter()
-        .map(|schema| (schema.0.to_owned(), object(schema)))
-        .collect();
-    for (name, of) in ARRAYS {
-        let array = json!({ "type": "array", "items": reference(of) });
-        schemas.insert((*name).to_owned(), array);
-    }
-    schemas.insert("Document".to_owned(), json!({ "type": "object" }));
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Garth admin API",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "HTTP and JSON over the admin unix socket. The peer's uid decides its role."
-        },
-        "servers": [{ "url": "http://localhost" }],
-        "paths": paths,
-        "components": { "schemas": schemas },
-    })
-}
-
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn object((name, required, further): &Schema) -> Value {
-    let properties: Map<String, Value> = required
-        .iter()
-        .chain(*further)
-        .map(|(field, is)| ((*field).to_owned(), field_schema(is)))
-        .collect();
-    let names: Vec<_> = required.iter().map(|(field, _)| *field).collect();
-    json!({ "title": name, "type": "object", "required": names, "properties": properties })
-}
-
-fn field_schema(is: &Is) -> Value {
-    match is {
-        Text => json!({ "type": ["string", "null"] }),
-        Number => json!({ "type": ["integer", "null"] }),
-        Truth => json!({ "type": "boolean" }),
-        Time => json!({ "type": ["string", "null"], "format": "date-time" }),
-        Ref(schema) => json!({ "anyOf": [reference(schema), { "type": "null" }] }),
-        Many(schema) => json!({ "type": "array", "items": reference(schema) }),
-        Texts => json!({ "type": "array", "items": { "type": "string" } }),
-        Numbers => json!({
-            "type": "object", "additionalProperties": { "type": "integer" }
-        }),
-    }
-}
-
-fn operation(route: &Route) -> Value {
-    let role = match route.needs {
-        Needs::Read => "viewer",
-        Needs::Change | Needs::Declare | Needs::Act => "operator",
-    };
-    let answer_type = match route.answer {
-        "ProgressLine" | "ImportLine" => super::body::JSON_LINES,
-        _ => "application/json",
-    };
-    let mut operation = json!({
-        "operationId": format!("{:?}", route.action),
-        "summary": route.summary,
-        "x-role": role,
-        "parameters": parameters(route),
-        "responses": {
-            "2XX": {
-                "description": "Done",
-                "content": { answer_type: { "schema": reference(route.answer) } }
-            },
-            "default": {
-                "description": "Not done",
-                "content": {
-                    super::problem::Problem::MEDIA_TYPE: { "schema": reference("Problem") }
-                }
-            }
-        },
-    });
-    if let Some(body) = route.body {
-        let media_type = match route.answer {
-            "ProgressLine" => super::body::JSON_LINES,
-            _ => "application/json",
-        };
-        operation["requestBody"] =
-            json!({ "content": { media_type: { "schema": reference(body) } } });
-    }
-    operation
-}
-
-fn parameters(route: &Route) -> Vec<Value> {
-    let query = |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" } });
-    let mut parameters = Vec::new();
-    if route.path.contains("{name}") {
-        parameters.push(json!({
-            "name": "name", "in": "path", "required": true, "schema": { "type": "string" }
-        }));
-    }
-    parameters.extend(route.query.iter().map(|name| query(name)));
-    if matches!(route.needs, Needs::Change | Needs::Declare) {
-        parameters.push(json!({
-            "name": "dry_run", "in": "query", "schema": { "type": "boolean" }
-        }));
-    }
-    if route.needs == Needs::Change {
-        parameters.push(query("command_id"));
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": { "type": "string" }
-        }));
-    }
-    parameters
-}

@@ -1,9 +1,13 @@
 //! `explain`: why this subscriber has this access, and whether the network agrees, in words (L32).
 
+mod coming;
+
 use chrono_tz::Tz;
-use garth_store::record::{ChainedEntry, Session, Subscription};
+use garth_store::record::{ChainedEntry, Session, Subscription, Ticket};
 use garth_subscription::decide::settled;
 use garth_subscription::facts::{Facts, Phase};
+use garth_subscription::policy::Policy;
+use garth_subscription::revert::RevertRequest;
 use garth_subscription::standing::standing;
 use garth_subscription::{Access, Standing, Timestamp};
 
@@ -15,12 +19,20 @@ pub(crate) const ENTRIES_MAX: usize = 5;
 /// How many live sessions are told of.
 pub(crate) const SESSIONS_MAX: usize = 5;
 
+/// How many requests and tickets that wait are told of: more cannot wait.
+pub(crate) const WAITING_MAX: usize = 20;
+
 /// What there is to be explained.
 pub(crate) struct Known<'a> {
     pub(crate) subscription: &'a Subscription,
     /// The live ones.
     pub(crate) sessions: &'a [Session],
     pub(crate) walls: Vec<WallBody>,
+    /// Requests that wait for another operator.
+    pub(crate) reverts: &'a [RevertRequest],
+    /// Tickets that wait for an answer.
+    pub(crate) tickets: &'a [Ticket],
+    pub(crate) policy: &'a Policy,
     /// Newest first.
     pub(crate) entries: &'a [ChainedEntry],
     pub(crate) now: Timestamp,
@@ -40,6 +52,9 @@ pub(crate) fn explain(known: &Known<'_>) -> ExplainBody {
     } else if facts.balance.is_positive() {
         text.push(format!("The account has {} of credit.", facts.balance));
     }
+    text.extend(coming::unsettled_in_words(&facts));
+    text.extend(coming::agenda_in_words(&facts, known.policy, tz));
+    text.extend(coming::waiting_in_words(known.reverts, known.tickets, tz));
     text.extend(sessions_in_words(known.sessions, tz));
     text.extend(walls_in_words(&known.walls, is.access()));
     if let Some(newest) = known.entries.first() {

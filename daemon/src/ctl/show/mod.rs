@@ -1,12 +1,20 @@
 //! Documents of the daemon as tables and lines for people.
 
+mod requests;
+
 use super::failure::Failure;
 use super::output::Output;
 use super::zone::Zone;
 use crate::admin::DisconnectAnswer;
 use crate::admin::wire::{
-    ActionBody, ChangeBody, DisconnectedBody, EntryBody, ExplainBody, HoldsBody, PlanBody,
-    PlansAppliedBody, SessionBody, SnapshotBody, SubscriptionBody,
+    ActionsBody, AgendaBody, ChangeBody, ChangePriceBody, DisconnectedBody, EntryBody, ExplainBody,
+    HoldsBody, MoneyBody, PlanBody, PlansAppliedBody, ProvisionalBody, RenewalBody, SessionBody,
+    SnapshotBody, SubscriptionBody,
+};
+
+pub(super) use requests::{
+    approvals, holds as time_holds, quote, quotes, report, revert, revert_asked, reverts, ticket,
+    tickets,
 };
 
 fn or_empty(text: Option<&String>) -> String {
@@ -57,11 +65,6 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
         .iter()
         .map(|service| format!("{} ({})", service.plan, service.state))
         .collect();
-    let agenda: Vec<_> = one
-        .agenda
-        .iter()
-        .map(|item| format!("{} at {}", item.action, zone.when(&item.at)))
-        .collect();
     let ended = one.ended.as_ref();
     let time = |at: Option<&String>| at.map_or(String::new(), |at| zone.when(at));
     output.pairs([
@@ -83,7 +86,34 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
         ("counted from", one.anchor_date.clone()),
         ("balance", one.balance.to_string()),
         ("holds", holds(&one.holds, &zone)),
-        ("agenda", agenda.join(", ")),
+        ("agenda", agenda(&one.agenda, &zone)),
+        (
+            "plan change",
+            one.plan_change.as_ref().map_or(String::new(), |change| {
+                let at = zone.when(&change.at);
+                format!("{} at {at} for {}", change.plan, change.price)
+            }),
+        ),
+        (
+            "pending terminate",
+            one.pending_terminate.as_ref().map_or(String::new(), |end| {
+                format!("{} by {}", zone.when(&end.at), end.by)
+            }),
+        ),
+        ("renewal", renewal(&one.renewal)),
+        ("owing since", time(one.owing_since.as_ref())),
+        (
+            "waived debt",
+            one.waived_debt
+                .as_ref()
+                .map_or(String::new(), ToString::to_string),
+        ),
+        (
+            "unbilled months",
+            one.unbilled_months
+                .map_or(String::new(), |months| months.to_string()),
+        ),
+        ("provisional", provisional(&one.provisional)),
         (
             "ended",
             ended.map_or(String::new(), |ended| {
@@ -98,6 +128,32 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
     ])
 }
 
+fn renewal(renewal: &RenewalBody) -> String {
+    let months = renewal
+        .months
+        .map_or("the fewest months".to_owned(), |months| {
+            format!("{months} months")
+        });
+    let credit = if renewal.use_credit { "on" } else { "off" };
+    let own = if renewal.own.is_empty() {
+        String::new()
+    } else {
+        format!(" (its own: {})", renewal.own.join(", ").replace('_', " "))
+    };
+    format!(
+        "{months}, use credit {credit}, invoiced {}{own}",
+        renewal.invoicing
+    )
+}
+
+fn provisional(taken: &[ProvisionalBody]) -> String {
+    let taken: Vec<_> = taken
+        .iter()
+        .map(|one| format!("{} ({})", one.amount, one.payment_id))
+        .collect();
+    taken.join(", ")
+}
+
 fn holds(holds: &HoldsBody, zone: &Zone) -> String {
     let mut words = Vec::new();
     if let Some(pause) = &holds.pause {
@@ -105,7 +161,13 @@ fn holds(holds: &HoldsBody, zone: &Zone) -> String {
         let until = until.map_or("without an end".to_owned(), |until| {
             format!("until {}", zone.when(until))
         });
-        words.push(format!("paused since {} {until}", zone.when(&pause.from)));
+        let how = if pause.has_begun {
+            "paused since"
+        } else {
+            "to be paused from"
+        };
+        let locked = if pause.locked { " (locked)" } else { "" };
+        words.push(format!("{how} {} {until}{locked}", zone.when(&pause.from)));
     }
     if let Some(suspend) = &holds.suspend {
         let debt = suspend
@@ -113,9 +175,15 @@ fn holds(holds: &HoldsBody, zone: &Zone) -> String {
             .as_ref()
             .map_or(String::new(), |debt| format!(", {debt} due"));
         words.push(format!(
-            "suspended ({}{debt}) since {}",
+            "suspended ({}{debt}) since {}{}",
             suspend.cause,
-            zone.when(&suspend.since)
+            zone.when(&suspend.since),
+            suspend
+                .postponed_until
+                .as_ref()
+                .map_or(String::new(), |until| {
+                    format!(", put off until {}", zone.when(until))
+                })
         ));
     }
     if let Some(disable) = &holds.disable {
@@ -141,20 +209,9 @@ pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Fai
     };
     let action = change.action.replace('_', "-");
     output.line(format!("{how}: {action}{effect}"))?;
-    let old = |read: &dyn Fn(&SnapshotBody) -> String| {
-        let new = read(&change.new);
-        match change.old.as_ref().map(read) {
-            Some(old) if old != new => format!("{old} -> {new}"),
-            Some(_) | None => new,
-        }
-    };
-    output.pairs([
-        ("subscription", change.subscription.clone()),
-        ("standing", old(&|side| side.standing.clone())),
-        ("access", old(&|side| side.access.clone())),
-        ("paid through", old(&|side| zone.when(&side.paid_through))),
-        ("plan", old(&|side| side.plan.clone())),
-        ("balance", old(&|side| side.balance.to_string())),
+    let mut pairs = vec![("subscription", change.subscription.clone())];
+    pairs.extend(side_by_side(change.old.as_ref(), &change.new, &zone));
+    pairs.extend([
         (
             "amount",
             change
@@ -163,8 +220,63 @@ pub(super) fn change(change: &ChangeBody, output: &mut Output) -> Result<(), Fai
                 .map_or(String::new(), ToString::to_string),
         ),
         ("payment id", or_empty(change.payment_id.as_ref())),
+        ("cleared", agenda(&change.cleared, &zone)),
+        ("agenda", agenda(&change.agenda, &zone)),
+        ("takes back", or_empty(change.reverts.as_ref())),
         ("entry", or_empty(change.entry.as_ref())),
-    ])
+    ]);
+    output.pairs(pairs)?;
+    change
+        .price_of_change
+        .as_ref()
+        .map_or(Ok(()), |price| price_of_change(price, output))
+}
+
+/// What a change makes of a subscription: what changes with both of its values.
+fn side_by_side(
+    old: Option<&SnapshotBody>,
+    new: &SnapshotBody,
+    zone: &Zone,
+) -> Vec<(&'static str, String)> {
+    let both = |read: &dyn Fn(&SnapshotBody) -> String| {
+        let new = read(new);
+        match old.map(read) {
+            Some(old) if old != new => format!("{old} -> {new}"),
+            Some(_) | None => new,
+        }
+    };
+    vec![
+        ("standing", both(&|side| side.standing.clone())),
+        ("access", both(&|side| side.access.clone())),
+        ("paid through", both(&|side| zone.when(&side.paid_through))),
+        ("plan", both(&|side| side.plan.clone())),
+        ("balance", both(&|side| side.balance.to_string())),
+    ]
+}
+
+/// What a change of plan costs, line by line (L16).
+fn price_of_change(price: &ChangePriceBody, output: &mut Output) -> Result<(), Failure> {
+    let at = output.zone().when(&price.at);
+    let lines = [
+        ("unused money of the old plan", &price.refund),
+        ("the new plan for the time left", &price.charge),
+        ("fee", &price.fee),
+        ("price of change", &price.total),
+    ];
+    let lines = lines.map(|(key, amount)| (key.to_owned(), amount.to_string()));
+    output.group(&format!("Change of plan at {at}"), lines.into())
+}
+
+/// What waits for its instant, in one line.
+fn agenda(items: &[AgendaBody], zone: &Zone) -> String {
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let action = item.action.replace('_', " ");
+            format!("{action} at {}", zone.when(&item.at))
+        })
+        .collect();
+    items.join(", ")
 }
 
 pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Failure> {
@@ -178,8 +290,16 @@ pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Fail
         "STANDING",
         "PAID THROUGH",
         "AMOUNT",
+        "REVERTS",
+        "SUB-TYPE",
         "REASON",
     ];
+    // Where the list has the entries that are named, by their numbers.
+    let number = |id: Option<&String>| {
+        let id = id?;
+        let found = all.iter().find(|entry| entry.id == *id);
+        Some(found.map_or_else(|| id.clone(), |entry| entry.sequence.to_string()))
+    };
     let rows = all.iter().map(|entry| {
         let standing = match &entry.old {
             Some(old) if old.standing != entry.new.standing => {
@@ -199,6 +319,16 @@ pub(super) fn entries(all: &[EntryBody], output: &mut Output) -> Result<(), Fail
                 .amount
                 .as_ref()
                 .map_or(String::new(), ToString::to_string),
+            match (
+                number(entry.reverts.as_ref()),
+                number(entry.reverted_by.as_ref()),
+            ) {
+                (Some(reverts), None) => format!("takes back {reverts}"),
+                (None, Some(by)) => format!("taken back by {by}"),
+                (Some(reverts), Some(by)) => format!("takes back {reverts}, taken back by {by}"),
+                (None, None) => String::new(),
+            },
+            or_empty(entry.note.sub_type.as_ref()),
             or_empty(entry.reason.as_ref()),
         ]
     });
@@ -216,11 +346,50 @@ pub(super) fn explain(explanation: &ExplainBody, output: &mut Output) -> Result<
     entries(&explanation.entries, output)
 }
 
-pub(super) fn actions(all: &[ActionBody], output: &mut Output) -> Result<(), Failure> {
-    let rows = all.iter().map(|action| {
+pub(super) fn actions(shown: &ActionsBody, output: &mut Output) -> Result<(), Failure> {
+    let zone = output.zone();
+    let services = shown
+        .services
+        .iter()
+        .map(|service| format!(", {} ({})", service.plan, service.state));
+    let unsettled = &shown.unsettled;
+    let optional = |amount: Option<&MoneyBody>| amount.map_or(String::new(), ToString::to_string);
+    output.pairs([
+        (
+            "subscription",
+            shown.username.clone().unwrap_or_else(|| shown.id.clone()),
+        ),
+        ("standing", shown.standing.clone()),
+        (
+            "services",
+            shown.plan.clone() + &services.collect::<String>(),
+        ),
+        ("equipment", or_empty(shown.mac.as_ref())),
+        ("balance", unsettled.balance.to_string()),
+        (
+            "owing since",
+            unsettled
+                .owing_since
+                .as_ref()
+                .map_or(String::new(), |at| zone.when(at)),
+        ),
+        ("debt", optional(unsettled.debt.as_ref())),
+        (
+            "unbilled months",
+            unsettled
+                .unbilled_months
+                .map_or(String::new(), |months| months.to_string()),
+        ),
+        ("provisional", provisional(&unsettled.provisional)),
+    ])?;
+    output.line("")?;
+    output.line("Online now:")?;
+    sessions(&shown.sessions, output)?;
+    output.line("")?;
+    let rows = shown.actions.iter().map(|action| {
         let available = if action.available { "yes" } else { "no" };
         vec![
-            action.action.clone(),
+            action.verb.clone(),
             available.to_owned(),
             or_empty(action.rule.as_ref()),
             or_empty(action.detail.as_ref()),

@@ -1,7 +1,12 @@
 //! The API over a socket pair: roles, bounds, and the document that describes it.
 
+mod bulk;
+mod commands;
+mod reverts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use garth_store::record::{AccountingRecord, AccountingStatus, Session, SessionKey};
@@ -21,15 +26,26 @@ use super::role::Peer;
 use super::routes::{Needs, ROUTES};
 use super::*;
 
-struct StandingClock;
+/// When every test begins, in milliseconds: 2026-11-21T12:00:00Z.
+const BEGINNING_MILLIS: i64 = 1_795_262_400_000;
 
-impl Clock for StandingClock {
+/// A clock that goes on when a test says so.
+struct HandClock(AtomicI64);
+
+impl HandClock {
+    fn advance(&self, by: garth_subscription::time::Span) {
+        self.0.fetch_add(by.millis(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        "2026-11-21T12:00:00Z".parse().unwrap()
+        Timestamp::from_unix_millis(self.0.load(Ordering::Relaxed)).unwrap()
     }
 
     fn monotonic(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+        let since = self.0.load(Ordering::Relaxed) - BEGINNING_MILLIS;
+        std::time::Duration::from_millis(since.unsigned_abs())
     }
 }
 
@@ -71,16 +87,18 @@ impl Network for TestNetwork {
 /// An API over an empty store, asked by peers of any role.
 struct Api {
     admin: Arc<Admin>,
+    clock: Arc<HandClock>,
     _folder: tempfile::TempDir,
 }
 
 impl Api {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HandClock(AtomicI64::new(BEGINNING_MILLIS)));
         let options = Options {
             policies: Policies::new(Policy::new("Europe/Vienna".parse().unwrap())),
             currency: Currency::EUR,
-            clock: Arc::new(StandingClock),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             observer: Arc::new(Nobody),
             cache_bytes: 16 << 20,
             limits: Limits::default(),
@@ -89,6 +107,7 @@ impl Api {
         let tz = chrono_tz::Europe::Vienna;
         Self {
             admin: Admin::new(store, Arc::new(TestNetwork), tz, Roles::default()),
+            clock,
             _folder: folder,
         }
     }
@@ -101,10 +120,22 @@ impl Api {
         uri: &str,
         body: impl Into<Bytes>,
     ) -> (u16, String, Bytes) {
+        self.ask_as("tester", role, method, uri, body).await
+    }
+
+    /// As [`Self::ask`], by a person of that name.
+    async fn ask_as(
+        &self,
+        name: &str,
+        role: Option<AdminRole>,
+        method: &str,
+        uri: &str,
+        body: impl Into<Bytes>,
+    ) -> (u16, String, Bytes) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);
         let peer = Peer {
-            name: "tester".parse().unwrap(),
+            name: name.parse().unwrap(),
             role,
         };
         let admin = Arc::clone(&self.admin);
@@ -136,6 +167,85 @@ impl Api {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
+    /// As somebody of that name and role, who is answered in JSON.
+    async fn act(
+        &self,
+        (name, role): (&str, AdminRole),
+        method: &str,
+        uri: &str,
+        body: Value,
+    ) -> (u16, Value) {
+        let body = body.to_string();
+        let (status, _, body) = self.ask_as(name, Some(role), method, uri, body).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// Lets time go on, as the timer does each second.
+    async fn wait(&self, seconds: u32) {
+        self.clock
+            .advance(garth_subscription::time::Span::from_seconds(seconds));
+        self.admin.store.fire_due().await.unwrap();
+    }
+
+    /// What is read that must be there.
+    async fn get(&self, uri: &str) -> Value {
+        let (status, answer) = self.operate("GET", uri, Value::Null).await;
+        assert_eq!(status, 200, "{uri}: {answer}");
+        answer
+    }
+
+    /// Two plans, and one subscription in each standing, named after it.
+    async fn with_all_standings() -> Self {
+        let api = Self::new();
+        let plans = json!({"plan": [
+            {
+                "id": "home-100", "name": "Home", "kind": "internet", "down_kbps": 1, "up_kbps": 1,
+                "prices": [{"months": 1, "amount": "29.90"}, {"months": 3, "amount": "85.00"}],
+                "change_to": ["home-500"]
+            },
+            {
+                "id": "home-500", "name": "Fast", "kind": "internet", "down_kbps": 5, "up_kbps": 5,
+                "prices": [{"months": 1, "amount": "49.90"}]
+            }
+        ]});
+        assert_eq!(api.operate("PUT", "/v1/plans", plans).await.0, 200);
+        let line = |name: &str, paid: &str, more: Value| {
+            let mut line = json!({
+                "username": name, "plan": "home-100", "paid_through": paid, "balance": "100.00",
+            });
+            for (key, value) in more.as_object().unwrap() {
+                line[key] = value.clone();
+            }
+            line
+        };
+        let (paid, past) = ("2027-01-31", "2026-01-31");
+        let suspend = json!({"suspend": {"cause": "operator", "debt": "5.00"}});
+        for line in [
+            line("active", paid, json!({"reseller": "north"})),
+            line(
+                "expired",
+                past,
+                json!({"reseller": "south", "balance": "0.00"}),
+            ),
+            line("paused", paid, json!({"hold": {"pause": {}}})),
+            line("suspended", paid, json!({"hold": suspend})),
+            line(
+                "disabled",
+                paid,
+                json!({"hold": {"disable": {"reason": "spam"}}}),
+            ),
+            line("pending", "2027-06-30", json!({"start_at": "2027-01-01"})),
+            line("terminated", paid, json!({})),
+        ] {
+            let (status, answer) = api.operate("POST", "/v1/subscriptions", line).await;
+            assert_eq!(status, 201, "{answer}");
+        }
+        let uri = "/v1/subscriptions/terminated/terminate";
+        let (status, answer) = api.operate("POST", uri, json!({"confirmed": true})).await;
+        assert_eq!(status, 200, "{answer}");
+        api
+    }
+
     async fn with_plan_and_subscriber() -> Self {
         let api = Self::new();
         let plan = json!({"plan": [{
@@ -160,7 +270,7 @@ fn example(path: &str) -> String {
 #[tokio::test]
 async fn a_stranger_may_do_nothing_at_all() {
     let api = Api::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let (status, media_type, body) =
             api.ask(None, route.method, &example(route.path), "").await;
         assert_eq!(status, 403, "{}", route.path);
@@ -173,7 +283,7 @@ async fn a_stranger_may_do_nothing_at_all() {
 #[tokio::test]
 async fn a_viewer_reads_and_changes_nothing() {
     let api = Api::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         for role in AdminRole::ALL {
             let uri = example(route.path);
             let (status, ..) = api.ask(Some(role), route.method, &uri, "{}").await;
@@ -235,7 +345,7 @@ async fn a_body_over_its_bound_is_refused() {
 async fn paying_settles_the_debt_that_the_quote_names() {
     let api = Api::with_plan_and_subscriber().await;
     let (_, quotes) = api
-        .operate("GET", "/v1/subscriptions/a%2Fb/quotes", json!(null))
+        .operate("GET", "/v1/subscriptions/a%2Fb/prices", json!(null))
         .await;
     assert_eq!(
         quotes[0]["total"],
@@ -265,7 +375,7 @@ async fn every_answer_has_exactly_the_fields_of_its_schema() {
         ("/v1/subscriptions/a%2Fb/explain", "Explain"),
         ("/v1/subscriptions/a%2Fb/history", "EntryPage"),
         ("/v1/subscriptions/a%2Fb/actions", "Actions"),
-        ("/v1/subscriptions/a%2Fb/quotes", "Quotes"),
+        ("/v1/subscriptions/a%2Fb/prices", "Prices"),
         ("/v1/plans", "Plans"),
         ("/v1/plans/home-100", "Plan"),
         ("/v1/journal", "EntryPage"),
@@ -324,7 +434,7 @@ fn agrees(value: &Value, schema: &Value, document: &Value, at: &str) {
 #[test]
 fn the_document_has_every_route_and_every_schema_it_refers_to() {
     let document = openapi::document();
-    for route in &ROUTES {
+    for route in ROUTES {
         let method = route.method.to_ascii_lowercase();
         let operation = &document["paths"][route.path][method];
         assert!(operation.is_object(), "{} {}", route.method, route.path);
