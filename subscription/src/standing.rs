@@ -121,6 +121,24 @@ pub struct StandingFacts {
     pub change_at: Option<Timestamp>,
 }
 
+impl StandingFacts {
+    /// Those of a subscription that is paid for until then, and of which nothing else is to be said.
+    #[must_use]
+    pub const fn paid(paid_through: Timestamp) -> Self {
+        Self {
+            start_at: None,
+            ended: None,
+            paid_through,
+            grace_until: None,
+            pause: None,
+            suspended: None,
+            disabled: false,
+            ends_at: None,
+            change_at: None,
+        }
+    }
+}
+
 /// The part of a pause that the standing depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PauseSpan {

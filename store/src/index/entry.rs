@@ -63,6 +63,10 @@ impl Part {
     }
 }
 
+/// The flags of everything that a standing depends on besides the end of paid service.
+const STANDING_FLAGS: u16 =
+    !(Part::Mac.flag() | Part::FramedIpv4.flag() | Part::DelegatedIpv6.flag());
+
 const PARTS_LEN_MAX: usize = {
     let mut sum = 0;
     let mut part = 0;
@@ -224,6 +228,15 @@ impl<'a> Entry<'a> {
     /// What its standing depends on.
     #[must_use]
     pub fn standing(&self) -> StandingFacts {
+        let paid_through = instant_of(i64::from_le_bytes(self.fixed(PAID_THROUGH)));
+        // Nearly all have nothing else: they need not ask for each part.
+        if u16::from_le_bytes(self.fixed(FLAGS)) & STANDING_FLAGS == 0 {
+            return StandingFacts::paid(paid_through);
+        }
+        self.standing_of_parts(paid_through)
+    }
+
+    fn standing_of_parts(&self, paid_through: Timestamp) -> StandingFacts {
         let instant = |part| self.part(part).map(|octets| instant_of(millis_of(octets)));
         let pause = self.part(Part::Pause).map(|banked| {
             let banked = Span::from_millis(millis_of(banked));
@@ -241,7 +254,7 @@ impl<'a> Entry<'a> {
         StandingFacts {
             start_at: instant(Part::StartAt),
             ended,
-            paid_through: instant_of(i64::from_le_bytes(self.fixed(PAID_THROUGH))),
+            paid_through,
             grace_until: instant(Part::GraceUntil),
             pause,
             suspended: self
