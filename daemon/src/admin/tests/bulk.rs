@@ -56,6 +56,9 @@ async fn l20_a_bulk_tells_each_failure_by_name_and_goes_on() {
             "{query}"
         );
         let summary = last(&lines);
+        for line in &lines {
+            agrees_with(&api, line, "BulkLine").await;
+        }
         for (key, count) in [("selected", 4), ("done", 2), ("failed", 2), ("losing", 0)] {
             assert_eq!(summary[key], count, "{query} {key}: {summary}");
         }

@@ -406,6 +406,7 @@ async fn e6_a_quote_is_honoured_at_its_price_until_it_expires() {
     let (_, first) = api.operate("POST", "/v1/quotes", make.clone()).await;
     let (_, second) = api.operate("POST", "/v1/quotes", make).await;
     assert_eq!(first["verified"], true, "{first}");
+    agrees_with(&api, &first, "StoredQuote").await;
     let dearer = json!({"plan": [
         {"id": "home-100", "name": "Home", "kind": "internet", "down_kbps": 1, "up_kbps": 1,
          "prices": [{"months": 1, "amount": "39.90"}]},
@@ -526,6 +527,7 @@ async fn l18_a_ticket_is_answered_once() {
         "it was only tried"
     );
     let (status, closed) = api.operate("POST", &close, answer.clone()).await;
+    agrees_with(&api, &closed, "Ticket").await;
     assert_eq!(
         (status, &closed["closed"]["reason"]),
         (200, &json!("from tomorrow on"))

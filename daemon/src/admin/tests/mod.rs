@@ -380,6 +380,12 @@ async fn every_answer_has_exactly_the_fields_of_its_schema() {
         ("/v1/plans/home-100", "Plan"),
         ("/v1/journal", "EntryPage"),
         ("/v1/garden", "GardenStatus"),
+        ("/v1/approvals", "Approvals"),
+        ("/v1/holds", "Held"),
+        ("/v1/reverts", "RevertPage"),
+        ("/v1/reports/reverts", "Report"),
+        ("/v1/tickets", "TicketPage"),
+        ("/v1/quotes?subscription=a/b", "StoredQuotePage"),
     ] {
         let (status, answer) = api.operate("GET", uri, json!(null)).await;
         assert_eq!(status, 200, "{uri}");
@@ -390,6 +396,13 @@ async fn every_answer_has_exactly_the_fields_of_its_schema() {
     let (_, answer) = api.operate("POST", uri, json!({})).await;
     let schema = json!({"$ref": "#/components/schemas/Change"});
     agrees(&answer, &schema, &document, uri);
+}
+
+/// `value` has the shape of that schema of the API's document.
+async fn agrees_with(api: &Api, value: &Value, schema: &str) {
+    let document = api.get("/openapi.json").await;
+    let reference = json!({"$ref": format!("#/components/schemas/{schema}")});
+    agrees(value, &reference, &document, schema);
 }
 
 /// `value` has the shape of `schema`, and no field that the schema does not know.

@@ -124,8 +124,12 @@ pub(super) fn waiting_in_words(
 
 #[cfg(test)]
 mod tests {
-    use garth_subscription::facts::{PlanChange, Renewal, Termination};
-    use garth_subscription::{Money, Timestamp};
+    use garth_subscription::command::Note;
+    use garth_subscription::facts::{PlanChange, Provisional, Renewal, Termination};
+    use garth_subscription::money::Currency;
+    use garth_subscription::plan::{Catalogue, Plan, PlanKind};
+    use garth_subscription::policy::{Policies, Rules};
+    use garth_subscription::{Actor, Case, Command, Money, Order, Role, Timestamp, decide};
 
     use super::*;
     use crate::import::{Context, ImportLine};
@@ -139,41 +143,40 @@ mod tests {
         let line = br#"{"username":"a","plan":"home-100","paid_through":"2027-01-31"}"#;
         let context = Context {
             zone: policy().zone,
-            currency: garth_subscription::money::Currency::EUR,
+            currency: Currency::EUR,
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
         };
         let new = ImportLine::from_json(line)
             .unwrap()
             .checked(&context)
             .unwrap();
-        let policies = garth_subscription::policy::Policies::new(policy());
-        let plan = garth_subscription::plan::Plan {
+        let policies = Policies::new(policy());
+        let plan = Plan {
             id: "home-100".parse().unwrap(),
             name: "Home".parse().unwrap(),
-            kind: garth_subscription::plan::PlanKind::Internet,
+            kind: PlanKind::Internet,
             down_kbps: 1,
             up_kbps: 1,
             prices: Vec::new(),
             change_to: Vec::new(),
         };
-        let catalogue =
-            garth_subscription::plan::Catalogue::new(context.currency, vec![plan]).unwrap();
-        let rules = garth_subscription::policy::Rules {
+        let catalogue = Catalogue::new(context.currency, vec![plan]).unwrap();
+        let rules = Rules {
             policies,
             catalogue,
         };
-        let order = garth_subscription::Order {
-            actor: garth_subscription::Actor {
-                role: garth_subscription::Role::Operator,
+        let order = Order {
+            actor: Actor {
+                role: Role::Operator,
                 name: "alice".parse().unwrap(),
                 on_behalf_of: None,
             },
             reason: None,
-            note: garth_subscription::command::Note::default(),
-            command: garth_subscription::Command::Create(Box::new(new.create)),
+            note: Note::default(),
+            command: Command::Create(Box::new(new.create)),
         };
-        let case = garth_subscription::Case::default();
-        garth_subscription::decide(case, &order, context.now, rules.terms(None))
+        let case = Case::default();
+        decide(case, &order, context.now, rules.terms(None))
             .unwrap()
             .facts
     }
@@ -187,8 +190,7 @@ mod tests {
 
     #[test]
     fn l32_everything_that_is_to_come_is_told() {
-        let euros =
-            |minor| Money::from_minor(minor, garth_subscription::money::Currency::EUR).unwrap();
+        let euros = |minor| Money::from_minor(minor, Currency::EUR).unwrap();
         let at: Timestamp = "2026-12-31T23:00:00Z".parse().unwrap();
         let mut facts = facts();
         assert_eq!(
@@ -216,7 +218,7 @@ mod tests {
             paid_through: facts.paid_through,
         });
         facts.waived_debt = Some(euros(999));
-        facts.provisional = vec![garth_subscription::facts::Provisional {
+        facts.provisional = vec![Provisional {
             payment: "cash-1".parse().unwrap(),
             amount: euros(2_990),
         }];
