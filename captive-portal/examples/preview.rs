@@ -10,14 +10,13 @@
 )]
 
 #[path = "../tests/fake/mod.rs"]
-#[expect(dead_code, reason = "shared with the tests")]
 mod fake;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use fake::{Fake, id, now, view};
-use garth_captive_portal::{Identified, Listeners, Portal, PortalConfig};
+use fake::{Fake, change_quote, id, now, view};
+use garth_captive_portal::{Identified, Listeners, Portal, PortalConfig, Services};
 use garth_subscription::Standing;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -43,8 +42,8 @@ async fn main() {
         let zone = "Europe/Vienna".parse().unwrap();
         let mut config = PortalConfig::new(url.parse().unwrap(), "Alpennetz", zone);
         config.support = Some("+43 1 234 56 78".to_owned());
-        let desk: Arc<Fake> = Arc::clone(&fake);
-        let portal = Portal::new(config, fake, desk, Arc::new(now)).unwrap();
+        *fake.change.lock().unwrap() = Some(change_quote(Some("7.50")));
+        let portal = Portal::new(config, Services::of(&fake), Arc::new(now)).unwrap();
         let listeners = Listeners {
             http: vec![TcpListener::bind(address).await.unwrap()],
             https: None,

@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
+use garth_subscription::text::ActorName;
 use garth_subscription::time::Span;
 use sha2::{Digest, Sha256};
 
+use crate::desk::Hand;
 use crate::limits::{SESSION_SECONDS, SESSIONS_MAX};
 use crate::token::{hex, random, unhex};
 
@@ -18,8 +20,8 @@ pub(crate) enum Principal {
     /// The subscriber whose address it is. A login from there changes nothing: nobody else's
     /// subscription is shown at this address.
     Source(SubscriptionId, IpAddr),
-    /// A subscriber who logged in.
-    Session(SubscriptionId, SessionKey),
+    /// A subscriber who logged in, or an operator who looks at the portal as that subscriber.
+    Session(SubscriptionId, SessionKey, Hand),
     /// Someone at an address that does not tell.
     Stranger(IpAddr),
 }
@@ -28,8 +30,24 @@ impl Principal {
     /// Whose subscription it is, if that is known.
     pub(crate) const fn subscription(&self) -> Option<SubscriptionId> {
         match self {
-            Self::Source(id, _) | Self::Session(id, _) => Some(*id),
+            Self::Source(id, _) | Self::Session(id, _, _) => Some(*id),
             Self::Stranger(_) => None,
+        }
+    }
+
+    /// Who sends the forms.
+    pub(crate) fn hand(&self) -> Hand {
+        match self {
+            Self::Session(_, _, hand) => hand.clone(),
+            Self::Source(..) | Self::Stranger(_) => Hand::Subscriber,
+        }
+    }
+
+    /// The operator who looks at the portal as its subscriber (L20).
+    pub(crate) const fn operator(&self) -> Option<&ActorName> {
+        match self {
+            Self::Session(_, _, Hand::Operator(name)) => Some(name),
+            Self::Session(_, _, Hand::Subscriber) | Self::Source(..) | Self::Stranger(_) => None,
         }
     }
 
@@ -42,7 +60,7 @@ impl Principal {
                 source.to_string().as_bytes(),
             ]
             .concat(),
-            Self::Session(id, key) => [b"s".as_slice(), id.0.as_bytes(), &key.0].concat(),
+            Self::Session(id, key, _) => [b"s".as_slice(), id.0.as_bytes(), &key.0].concat(),
             Self::Stranger(source) => [b"l".as_slice(), source.to_string().as_bytes()].concat(),
         }
     }
@@ -59,14 +77,20 @@ pub(crate) struct Sessions(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    live: HashMap<SessionKey, (SubscriptionId, Timestamp)>,
+    live: HashMap<SessionKey, Session>,
     /// In the order in which they began, which is that in which they end.
     order: VecDeque<SessionKey>,
 }
 
+struct Session {
+    id: SubscriptionId,
+    hand: Hand,
+    until: Timestamp,
+}
+
 impl Sessions {
     /// Begins a session and returns the token for its cookie: 256 bits, as 64 digits.
-    pub(crate) fn begin(&self, id: SubscriptionId, now: Timestamp) -> String {
+    pub(crate) fn begin(&self, id: SubscriptionId, hand: Hand, now: Timestamp) -> String {
         let token: [u8; 32] = random();
         let key = SessionKey(Sha256::digest(token).into());
         let until = now.saturating_add(Span::from_seconds(SESSION_SECONDS));
@@ -75,24 +99,24 @@ impl Sessions {
             let over = table
                 .live
                 .get(&oldest)
-                .is_none_or(|(_, until)| *until <= now);
+                .is_none_or(|session| session.until <= now);
             if !over && table.order.len() < SESSIONS_MAX {
                 break;
             }
             table.live.remove(&oldest);
             table.order.pop_front();
         }
-        table.live.insert(key, (id, until));
+        table.live.insert(key, Session { id, hand, until });
         table.order.push_back(key);
         hex(&token)
     }
 
     /// Whose session has this token.
-    pub(crate) fn find(&self, token: &str, now: Timestamp) -> Option<(SubscriptionId, SessionKey)> {
+    pub(crate) fn find(&self, token: &str, now: Timestamp) -> Option<Principal> {
         let key = SessionKey(Sha256::digest(unhex(token)?).into());
         let table = self.table();
-        let (id, until) = table.live.get(&key)?;
-        (now < *until).then_some((*id, key))
+        let session = table.live.get(&key).filter(|live| now < live.until)?;
+        Some(Principal::Session(session.id, key, session.hand.clone()))
     }
 
     /// Ends a session.
@@ -117,6 +141,18 @@ mod tests {
         Timestamp::from_unix_seconds(seconds).unwrap()
     }
 
+    fn begin(sessions: &Sessions, n: u128) -> String {
+        sessions.begin(id(n), Hand::Subscriber, at(0))
+    }
+
+    fn key_of(sessions: &Sessions, token: &str) -> SessionKey {
+        let found = sessions.find(token, at(0));
+        let Some(Principal::Session(_, key, _)) = found else {
+            panic!("{found:?}")
+        };
+        key
+    }
+
     fn id(n: u128) -> SubscriptionId {
         SubscriptionId(uuid::Uuid::from_u128(n))
     }
@@ -124,24 +160,23 @@ mod tests {
     #[test]
     fn a_session_ends_by_time_and_by_wish() {
         let sessions = Sessions::default();
-        let token = sessions.begin(id(1), at(0));
+        let token = begin(&sessions, 1);
         let end = i64::from(SESSION_SECONDS);
-        let (found, key) = sessions.find(&token, at(end - 1)).unwrap();
-        assert_eq!(found, id(1));
+        let found = sessions.find(&token, at(end - 1)).unwrap();
+        assert_eq!(found.subscription(), Some(id(1)));
         assert!(sessions.find(&token, at(end)).is_none());
-        sessions.end(key);
+        sessions.end(key_of(&sessions, &token));
         assert!(sessions.find(&token, at(0)).is_none());
     }
 
     #[test]
     fn the_table_never_outgrows_its_bound() {
         let sessions = Sessions::default();
-        let first = sessions.begin(id(0), at(0));
+        let first = begin(&sessions, 0);
         for n in 1..=SESSIONS_MAX {
-            let token = sessions.begin(id(1), at(0));
+            let token = begin(&sessions, 1);
             if n % 2 == 0 {
-                let (_, key) = sessions.find(&token, at(0)).unwrap();
-                sessions.end(key);
+                sessions.end(key_of(&sessions, &token));
             }
         }
         let table = sessions.table();
@@ -158,7 +193,7 @@ mod tests {
         let source: IpAddr = "192.0.2.1".parse().unwrap();
         let subjects = [
             Principal::Source(id(1), source).subject(),
-            Principal::Session(id(1), SessionKey([0; 32])).subject(),
+            Principal::Session(id(1), SessionKey([0; 32]), Hand::Subscriber).subject(),
             Principal::Stranger(source).subject(),
         ];
         assert!(subjects[0] != subjects[1] && subjects[1] != subjects[2]);

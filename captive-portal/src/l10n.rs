@@ -191,6 +191,28 @@ impl Texts {
         )
     }
 
+    /// The day and time of day of `at` in `zone`: `31 January 2027, 09:30`.
+    pub(crate) fn moment(&self, at: Timestamp, zone: BillingZone) -> String {
+        const HOUR: i64 = 60;
+        let date = zone.date_of(at);
+        let minutes = |from: Timestamp| at.since(from).seconds() / 60;
+        let passed = zone.start_of(date).map_or(0, minutes);
+        // On the days on which the clock is set, an hour more or less has passed than it shows.
+        let shows = [passed, passed + HOUR, passed - HOUR]
+            .into_iter()
+            .find(|minute| {
+                let shown = u16::try_from(*minute).map(|minute| zone.at_minute(date, minute));
+                shown.is_ok_and(|shown| {
+                    shown.is_ok_and(|shown| {
+                        (0..60).contains(&at.since(shown).seconds()) && shown <= at
+                    })
+                })
+            })
+            .unwrap_or(passed);
+        let time = format!("{:02}:{:02}", shows / HOUR, shows % HOUR);
+        self.with("moment", &[("date", &self.date(at, zone)), ("time", &time)])
+    }
+
     /// The last day before the exclusive end `end`.
     pub(crate) fn last_day(&self, end: Timestamp, zone: BillingZone) -> String {
         let before = Timestamp::from_unix_millis(end.unix_millis().saturating_sub(1));

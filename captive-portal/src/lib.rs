@@ -32,5 +32,7 @@ pub mod shown;
 mod token;
 
 pub use config::PortalConfig;
-pub use desk::{Desk, Directory, Identified, Performed, Problem, Request, View};
+pub use desk::{
+    Desk, Directory, Door, Identified, Performed, Problem, Request, Services, View, Webhooks,
+};
 pub use serve::{Https, Listeners, Portal, PortalError};

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::Sessions;
 use crate::config::PortalConfig;
-use crate::desk::{Desk, Directory};
+use crate::desk::Services;
 use crate::handle::{Peer, handle};
 use crate::l10n::{Catalogue, TextsError};
 use crate::limits::{
@@ -64,8 +64,7 @@ pub struct Https {
 /// The portal, shared by all its connections.
 pub struct Portal {
     pub(crate) config: PortalConfig,
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) desk: Arc<dyn Desk>,
+    pub(crate) services: Services,
     pub(crate) clock: Clock,
     pub(crate) texts: Catalogue,
     pub(crate) policy: HeaderValue,
@@ -81,14 +80,13 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// A portal that answers by `directory` and `desk`.
+    /// A portal that answers by `services`.
     ///
     /// # Errors
     /// [`PortalError`] if the operator's texts cannot be read.
     pub fn new(
         config: PortalConfig,
-        directory: Arc<dyn Directory>,
-        desk: Arc<dyn Desk>,
+        services: Services,
         clock: Clock,
     ) -> Result<Arc<Self>, PortalError> {
         Ok(Arc::new(Self {
@@ -104,8 +102,7 @@ impl Portal {
             slots: Arc::new(Semaphore::new(config.limits.connections_max)),
             per_source: Mutex::new(HashMap::new()),
             config,
-            directory,
-            desk,
+            services,
             clock,
         }))
     }
@@ -135,7 +132,7 @@ impl Portal {
     /// A place for one more connection of `source`, or nothing: then it is closed at once.
     fn admit(self: &Arc<Self>, source: IpAddr) -> Option<Admitted> {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        let key = Counted::of(source, self.directory.identify(source));
+        let key = Counted::of(source, self.services.directory.identify(source));
         let mut sources = self.sources();
         let count = sources.get(&key).copied().unwrap_or(0);
         if count >= self.config.limits.connections_per_source_max {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use fake::{Fake, now};
 use garth_captive_portal::limits::Limits;
-use garth_captive_portal::{Https, Listeners, Portal, PortalConfig};
+use garth_captive_portal::{Https, Listeners, Portal, PortalConfig, Services};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -43,8 +43,7 @@ async fn start(tls: &Arc<ArcSwap<ServerConfig>>) -> SocketAddr {
         ..Limits::default()
     };
     let fake = Arc::new(Fake::default());
-    let desk: Arc<Fake> = Arc::clone(&fake);
-    let portal = Portal::new(config, fake, desk, Arc::new(now)).unwrap();
+    let portal = Portal::new(config, Services::of(&fake), Arc::new(now)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let https = Some(Https {

@@ -17,7 +17,7 @@ use garth_payments::{
     WebhookError, ids,
 };
 use garth_store::Store;
-use garth_store::record::{Checkout, CheckoutId, CheckoutState};
+use garth_store::record::{Checkout, CheckoutId, CheckoutState, QuoteId};
 use garth_store::write::{CaptureRequest, Committed, WriteError};
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::Language;
@@ -32,8 +32,8 @@ use uuid::Uuid;
 use crate::clock;
 use crate::garthd::stop::Stop;
 
-/// How long a hosted page can be paid, and the price on it holds (E6).
-pub(crate) const CHECKOUT_LIFETIME: Span = Span::from_seconds(3_600);
+/// How long a hosted page for money on the account can be paid, and the longest that any can.
+const CHECKOUT_LIFETIME: Span = Span::from_seconds(3_600);
 /// How long after that we still ask the gateway, before an unpaid checkout is closed here.
 const LATE_PAYMENT: Span = Span::from_seconds(3_600);
 /// The most checkouts asked about in one round of polling.
@@ -73,8 +73,8 @@ pub(crate) enum CashierError {
 /// What a subscriber is about to pay.
 pub(crate) struct Offer {
     pub(crate) subscription: SubscriptionId,
-    /// What is promised for it, and until when.
-    pub(crate) offer: garth_subscription::quote::Offer,
+    /// The quote, and what it promises until when; nothing where the money only goes on the account.
+    pub(crate) quote: Option<(QuoteId, garth_subscription::quote::Offer)>,
     /// What is left to pay after credit; above zero.
     pub(crate) total: Money,
     /// What the payer reads at the gateway.
@@ -114,12 +114,19 @@ impl Cashier {
         let gateway = self.gateways.active().ok_or(CashierError::Off)?;
         let id = CheckoutId(random_uuid());
         let now = self.store.now();
+        let (quote, promised) = offer.quote.unzip();
+        // Money that comes when the price holds no more buys nothing by itself: it is not asked for then.
+        let expires_at = promised
+            .as_ref()
+            .map_or(now.saturating_add(CHECKOUT_LIFETIME), |promised| {
+                promised.expires_at
+            });
         self.store
             .open_checkout(Checkout {
                 id,
                 subscription: offer.subscription,
-                offer: Some(offer.offer.clone()),
-                quote: None,
+                offer: promised,
+                quote,
                 total: offer.total,
                 created_at: now,
                 gateway_session: None,
@@ -133,7 +140,7 @@ impl Cashier {
             description: offer.description,
             success_url,
             cancel_url,
-            expires_at: now.saturating_add(CHECKOUT_LIFETIME),
+            expires_at,
             locale: offer.language,
         };
         let hosted = self.patiently(gateway.create(request)).await?;

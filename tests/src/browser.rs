@@ -107,7 +107,27 @@ pub fn pays_for_three_months(lab: &Lab, visit: Visit, folder: &Path) -> Result<(
     })?
 }
 
-struct Browser {
+/// Lets a subscriber's browser be driven by `walk`, in the home. Pictures go to `folder`, named after the
+/// visit.
+///
+/// # Errors
+///
+/// What the browser saw instead of what `walk` expects.
+pub fn walks(
+    lab: &Lab,
+    visit: Visit,
+    folder: &Path,
+    walk: impl FnOnce(&Browser) -> Result<()> + Send,
+) -> Result<()> {
+    fs::create_dir_all(folder).context("a folder for pictures")?;
+    lab.network.home.enter(|| {
+        let browser = Browser::open(&lab.network.home, visit, folder)?;
+        walk(&browser)
+    })?
+}
+
+/// A browser in the home.
+pub struct Browser {
     visit: Visit,
     pictures: PathBuf,
     client: Client,
@@ -185,13 +205,23 @@ impl Browser {
         self.takes_picture("5-history")
     }
 
-    fn goto(&self, url: &str) -> Result<()> {
+    /// Opens `url`.
+    ///
+    /// # Errors
+    ///
+    /// When the browser cannot.
+    pub fn goto(&self, url: &str) -> Result<()> {
         self.runtime
             .block_on(self.client.goto(url))
             .with_context(|| format!("going to {url}"))
     }
 
-    fn click(&self, selector: &str) -> Result<()> {
+    /// Clicks the first element that `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, with what the page says.
+    pub fn click(&self, selector: &str) -> Result<()> {
         self.runtime
             .block_on(async {
                 self.client
@@ -203,8 +233,29 @@ impl Browser {
             .with_context(|| format!("clicking {selector} on {}", self.page()))
     }
 
+    /// Types `text` into the first field that `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, with what the page says.
+    pub fn types(&self, selector: &str, text: &str) -> Result<()> {
+        self.runtime
+            .block_on(async {
+                self.client
+                    .find(Locator::Css(selector))
+                    .await?
+                    .send_keys(text)
+                    .await
+            })
+            .with_context(|| format!("typing into {selector} on {}", self.page()))
+    }
+
     /// The text of the page once it is below `url` and says all of `needles`.
-    fn sees(&self, url: &str, needles: &[&str]) -> Result<String> {
+    ///
+    /// # Errors
+    ///
+    /// When it does not within 15 s, with what the browser shows.
+    pub fn sees(&self, url: &str, needles: &[&str]) -> Result<String> {
         let there = clock::wait_for("the right page", PAGE_MAX, || {
             let (at, text) = self.read().ok()?;
             // The links of the namespace came up a moment ago; the kernel tells of it when it likes.
@@ -236,8 +287,12 @@ impl Browser {
         )
     }
 
-    /// Keeps what is on the screen, which must fit it in width.
-    fn takes_picture(&self, name: &str) -> Result<()> {
+    /// Keeps what is on the screen, which the page must fit in width.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or when there is no picture.
+    pub fn takes_picture(&self, name: &str) -> Result<()> {
         let script = "return document.documentElement.scrollWidth - window.innerWidth";
         let (excess, picture) = self.runtime.block_on(async {
             let excess = self

@@ -5,16 +5,19 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use garth_captive_portal::desk::{
-    Checkout, CheckoutState, Desk, Directory, Identified, Later, Performed, Problem, RawWebhook,
-    Request, View, WebhookAnswer,
+    ChangeQuote, Changing, Checkout, CheckoutState, Desk, Directory, Door, EndingView, Hand,
+    Identified, Later, Notice, Pass, PauseLimits, Pausing, Performed, Postponing, Problem,
+    RawWebhook, Release, Request, Target, Ticket, View, WebhookAnswer, Webhooks,
 };
+use garth_captive_portal::shown::Shown;
 use garth_subscription::calendar::Months;
-use garth_subscription::command::{Actor, CommandKind, Note, Role};
-use garth_subscription::facts::{SubscriptionId, SuspendCause};
+use garth_subscription::command::{Actor, ChangeStart, CommandKind, Note, Role};
+use garth_subscription::facts::{Pause, SubscriptionId, SuspendCause};
 use garth_subscription::journal::{Effect, EntryId, JournalEntry, Snapshot};
 use garth_subscription::money::Currency;
+use garth_subscription::plan_change::{ChangeOffer, ChangePrice};
 use garth_subscription::quote::{Quote, QuoteLine};
-use garth_subscription::text::CommandId;
+use garth_subscription::text::{CommandId, PlanId};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Money, Refusal, Standing, Timestamp};
 use uuid::Uuid;
@@ -38,6 +41,12 @@ pub(crate) struct Fake {
     pub(crate) addresses: Mutex<HashMap<IpAddr, Identified>>,
     pub(crate) views: Mutex<HashMap<SubscriptionId, View>>,
     pub(crate) performed: Mutex<Vec<(SubscriptionId, Request)>>,
+    /// By whose hand.
+    pub(crate) hands: Mutex<Vec<Hand>>,
+    /// What a change of plan costs; a refusal where nothing is said.
+    pub(crate) change: Mutex<Option<ChangeQuote>>,
+    /// What operators' passes open.
+    pub(crate) passes: Mutex<HashMap<String, Pass>>,
     /// What each of them was called.
     pub(crate) once: Mutex<Vec<CommandId>>,
     pub(crate) webhooks: Mutex<Vec<RawWebhook>>,
@@ -59,9 +68,15 @@ impl Directory for Fake {
         let views = self.views.lock().unwrap();
         views.get(&id).map_or(Access::Reject, |view| view.access)
     }
+}
 
+impl Door for Fake {
     fn login<'a>(&'a self, user: &'a str, password: &'a str) -> Later<'a, Option<SubscriptionId>> {
         Box::pin(async move { (user == "alice" && password == "tulip&rose").then(|| id(1)) })
+    }
+
+    fn redeem(&self, token: &str) -> Option<Pass> {
+        self.passes.lock().unwrap().remove(token)
     }
 }
 
@@ -70,9 +85,19 @@ impl Desk for Fake {
         Box::pin(async move { self.views.lock().unwrap().get(&id).cloned() })
     }
 
+    fn price_change(
+        &self,
+        _: SubscriptionId,
+        _: PlanId,
+        _: ChangeStart,
+    ) -> Later<'_, Result<ChangeQuote, Problem>> {
+        Box::pin(async move { self.change.lock().unwrap().ok_or_else(refused) })
+    }
+
     fn perform(
         &self,
         id: SubscriptionId,
+        by: Hand,
         request: Request,
         once: CommandId,
     ) -> Later<'_, Result<Performed, Problem>> {
@@ -81,21 +106,33 @@ impl Desk for Fake {
                 return Err(problem);
             }
             self.once.lock().unwrap().push(once);
+            self.hands.lock().unwrap().push(by);
             self.performed.lock().unwrap().push((id, request.clone()));
             match request {
-                Request::StartCheckout { .. } => {
+                Request::StartCheckout { .. } | Request::PayIn { .. } => {
                     let url = self
                         .hosted
                         .as_deref()
                         .unwrap_or("https://pay.example/p/cs_1");
                     Ok(Performed::Redirect(url.parse().unwrap()))
                 }
-                Request::EndPause => Ok(Performed::Done),
-                Request::PayFromBalance { .. } | Request::Pause { .. } => Ok(Performed::Done),
+                Request::EndPause
+                | Request::PayFromBalance { .. }
+                | Request::Pause { .. }
+                | Request::Postpone
+                | Request::ChangePlan { .. }
+                | Request::CancelChange
+                | Request::RequestChange { .. }
+                | Request::DismissNotice { .. }
+                | Request::Cancel
+                | Request::Terminate { .. }
+                | Request::CancelTermination => Ok(Performed::Done),
             }
         })
     }
+}
 
+impl Webhooks for Fake {
     fn webhook(&self, webhook: RawWebhook) -> Later<'_, WebhookAnswer> {
         Box::pin(async move {
             if webhook.gateway != "sandbox-TEST-MODE" {
@@ -110,7 +147,6 @@ impl Desk for Fake {
 /// A subscriber of that standing with everything that a page can show.
 pub(crate) fn view(standing: Standing) -> View {
     let suspended = standing == Standing::Suspended;
-    let paused = standing == Standing::Paused;
     let notice_only = matches!(
         standing,
         Standing::Disabled | Standing::Terminated | Standing::Cancelled
@@ -122,21 +158,24 @@ pub(crate) fn view(standing: Standing) -> View {
     }
     .parse()
     .unwrap();
+    let is_served = standing.access() == Access::Full;
+    let history = history(paid_through);
     View {
         standing,
         access: standing.access(),
+        shown: Shown::default(),
+        user_name: Some("alice".parse().unwrap()),
         suspended_for: suspended.then_some(SuspendCause::Overdue),
+        plan: "home-100".parse().unwrap(),
         plan_name: "Home 100".parse().unwrap(),
-        plan_names: vec![("home-100".parse().unwrap(), "Home 100".parse().unwrap())],
+        plan_names: vec![
+            ("home-100".parse().unwrap(), "Home 100".parse().unwrap()),
+            ("home-500".parse().unwrap(), "Home 500".parse().unwrap()),
+        ],
+        services: vec!["Telephone".parse().unwrap()],
         paid_through,
         starts_at: (standing == Standing::Pending).then(|| "2026-12-01T23:00:00Z".parse().unwrap()),
         grace_until: (standing == Standing::Grace).then(|| "2027-02-05T23:00:00Z".parse().unwrap()),
-        pause_until: paused.then(|| "2027-02-28T23:00:00Z".parse().unwrap()),
-        banked: if paused {
-            Span::from_days(17)
-        } else {
-            Span::ZERO
-        },
         balance: euro("12.50"),
         debt,
         offers: if notice_only {
@@ -144,32 +183,130 @@ pub(crate) fn view(standing: Standing) -> View {
         } else {
             offers(debt)
         },
-        may_end_pause: paused,
-        may_pause: standing.access() == Access::Full,
-        pause_needs_end: false,
-        history: if notice_only {
-            Vec::new()
+        may_pause_after: !notice_only,
+        pausing: pausing(standing),
+        postponing: if suspended {
+            Postponing::Offered {
+                until: "2026-11-23T08:00:00Z".parse().unwrap(),
+            }
         } else {
-            history(paid_through)
+            Postponing::Closed
         },
-        checkouts: vec![
-            checkout("co_open", CheckoutState::Open),
-            checkout(
-                "co_paid",
-                CheckoutState::Paid {
-                    released_after_ms: None,
-                },
-            ),
-            checkout(
-                "co_online",
-                CheckoutState::Paid {
-                    released_after_ms: Some(350),
-                },
-            ),
-            checkout("co_expired", CheckoutState::Expired),
-        ],
+        changing: changing(is_served, paid_through),
+        may_cancel: standing == Standing::Pending,
+        ending: EndingView {
+            may_end: is_served,
+            ..EndingView::default()
+        },
+        tickets: vec![ticket()],
+        notices: vec![Notice {
+            sequence: 9,
+            entry: revert_of(&history[0]),
+        }],
+        history,
+        checkouts: checkouts(),
         language: None,
     }
+}
+
+fn pausing(standing: Standing) -> Pausing {
+    let is_paused = standing == Standing::Paused;
+    let is_served = standing.access() == Access::Full;
+    Pausing {
+        current: is_paused.then(pause),
+        may_end: is_paused,
+        begin: if is_served {
+            Ok(())
+        } else {
+            Err(Refusal::PauseLocked)
+        },
+        may_follow: is_served,
+        limits: PauseLimits::default(),
+    }
+}
+
+/// A pause until the end of February with 17 days banked.
+pub(crate) fn pause() -> Pause {
+    Pause {
+        from: "2026-10-31T12:00:00Z".parse().unwrap(),
+        until: Some("2027-02-28T23:00:00Z".parse().unwrap()),
+        banked: Span::from_days(17),
+        is_locked: false,
+        has_begun: true,
+    }
+}
+
+fn changing(is_served: bool, paid_through: Timestamp) -> Changing {
+    let plan: PlanId = "home-500".parse().unwrap();
+    Changing {
+        offer: if is_served {
+            ChangeOffer::SelfChange {
+                targets: vec![plan.clone()],
+                may_request: true,
+            }
+        } else {
+            ChangeOffer::Nothing
+        },
+        pending: None,
+        targets: vec![Target {
+            plan,
+            name: "Home 500".parse().unwrap(),
+            price: Some((Months::new(1).unwrap(), euro("49.90"))),
+        }],
+        next_period: is_served.then_some(paid_through),
+    }
+}
+
+/// A change that costs 20.00 net of a refund and a fee.
+pub(crate) fn change_quote(missing: Option<&str>) -> ChangeQuote {
+    ChangeQuote {
+        at: now(),
+        is_now: true,
+        price: ChangePrice {
+            refund: euro("-29.90"),
+            charge: euro("44.90"),
+            fee: euro("5.00"),
+            total: euro("20.00"),
+        },
+        missing: missing.map(euro),
+    }
+}
+
+fn ticket() -> Ticket {
+    Ticket {
+        plan: Some("home-500".parse().unwrap()),
+        message: "More speed, please\n& <soon>".parse().unwrap(),
+        created_at: "2026-11-01T12:00:00Z".parse().unwrap(),
+        closed: Some((
+            "2026-11-02T12:00:00Z".parse().unwrap(),
+            Some("Next week.".parse().unwrap()),
+        )),
+    }
+}
+
+/// The entry that takes `entry` back.
+pub(crate) fn revert_of(entry: &JournalEntry) -> JournalEntry {
+    JournalEntry {
+        id: EntryId(Uuid::from_u128(99)),
+        action: CommandKind::ApproveRevert,
+        effect: Effect::Done,
+        amount: None,
+        reverts: Some(entry.id),
+        ..entry.clone()
+    }
+}
+
+fn checkouts() -> Vec<Checkout> {
+    let paid = |is_credit, release| CheckoutState::Paid { is_credit, release };
+    let online = Release::After { millis: 350 };
+    vec![
+        checkout("co_open", CheckoutState::Open),
+        checkout("co_paid", paid(false, Release::UnderWay)),
+        checkout("co_done", paid(false, Release::None)),
+        checkout("co_credit", paid(true, Release::None)),
+        checkout("co_online", paid(false, online)),
+        checkout("co_expired", CheckoutState::Expired),
+    ]
 }
 
 fn checkout(id: &str, state: CheckoutState) -> Checkout {
@@ -215,8 +352,9 @@ fn history(paid_through: Timestamp) -> Vec<JournalEntry> {
         (CommandKind::Create, Effect::Done, None),
     ]
     .into_iter()
-    .map(|(action, effect, amount)| JournalEntry {
-        id: EntryId(Uuid::from_u128(7)),
+    .zip(7..)
+    .map(|((action, effect, amount), number)| JournalEntry {
+        id: EntryId(Uuid::from_u128(number)),
         subscription: id(1),
         command_id: None,
         actor: Actor {

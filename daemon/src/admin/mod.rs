@@ -17,6 +17,7 @@ mod holds;
 mod journal;
 mod network;
 mod openapi;
+mod passes;
 mod problem;
 mod quotes;
 mod reverts;
@@ -32,7 +33,7 @@ mod transfer;
 pub mod wire;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use garth_store::Store;
@@ -40,6 +41,7 @@ use garth_store::Store;
 pub use network::{
     Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
 };
+pub use passes::{PassBody, Passes, PortalDoor};
 pub use problem::Problem;
 pub use role::AdminRole;
 pub(crate) use routes::TIME_ZONE;
@@ -53,6 +55,7 @@ pub struct Admin {
     network: Arc<dyn Network>,
     tz: chrono_tz::Tz,
     roles: ArcSwap<Roles>,
+    door: OnceLock<PortalDoor>,
 }
 
 impl Admin {
@@ -69,7 +72,13 @@ impl Admin {
             network,
             tz,
             roles: ArcSwap::from_pointee(roles),
+            door: OnceLock::new(),
         })
+    }
+
+    /// Says where passes to the portal lead. The first word counts.
+    pub fn set_door(&self, door: PortalDoor) {
+        self.door.get_or_init(|| door);
     }
 
     /// Gives roles anew (a reload). Connections that are open keep the role they have.

@@ -9,6 +9,7 @@
 mod args;
 mod client;
 mod failure;
+mod open;
 mod output;
 mod portal;
 mod requests;

@@ -158,7 +158,7 @@ impl Running {
             &mut essential,
             &stop,
         );
-        let admin = start_admin(&config, &store, network, &mut essential, &stop)?;
+        let admin = start_admin(&config, &store, network, &portal, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
         workers::start(workers, &mut essential)?;
         announce(&config, &store);
@@ -326,6 +326,7 @@ fn start_admin(
     config: &Config,
     store: &Store,
     network: Arc<RouterNetwork>,
+    portal: &Option<portal::Handle>,
     essential: &mut Essential,
     stop: &Stop,
 ) -> anyhow::Result<Arc<Admin>> {
@@ -341,6 +342,9 @@ fn start_admin(
         config.billing.tz,
         config.admin.roles.clone(),
     );
+    if let Some(portal) = portal {
+        admin.set_door(portal.door());
+    }
     let (serving, mut stop) = (Arc::clone(&admin), stop.clone());
     essential.spawn(async move {
         admin::serve(serving, listener, async move { stop.wait().await }).await;

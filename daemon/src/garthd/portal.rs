@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use garth_captive_portal::{Https, Listeners, Portal, PortalConfig};
+use garth_captive_portal::{Https, Listeners, Portal, PortalConfig, Services};
 use garth_payments::sandbox::{LATE_AFTER, NAME, Sandbox, SandboxConfig};
 use garth_payments::signature::SigningSecret;
 use garth_payments::{Gateways, WebUrl};
@@ -17,10 +17,11 @@ use tokio::net::TcpListener;
 
 use super::stop::Stop;
 use super::{Essential, tls};
+use crate::admin::PortalDoor;
 use crate::cashier::Cashier;
 use crate::clock;
-use crate::config::{Config, Gateway};
-use crate::desk::FrontDesk;
+use crate::config::{Config, Gateway, ShownTo};
+use crate::desk::{self, FrontDesk};
 use crate::enforcer::Released;
 
 /// Connections that wait to be accepted; the kernel drops further ones, and browsers try again.
@@ -33,28 +34,44 @@ pub(super) struct Parts {
     pub(super) released: Arc<Released>,
 }
 
-/// A running portal's part that a reload can change: its certificate.
-pub(super) struct Handle(Option<Arc<ArcSwap<ServerConfig>>>);
+/// A running portal's parts that others reach: what a reload can change, and who lets operators in.
+pub(super) struct Handle {
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    shown: Arc<ArcSwap<ShownTo>>,
+    door: PortalDoor,
+}
 
-/// A certificate that was read and fits its key.
-pub(super) struct Prepared(Option<Arc<ServerConfig>>);
+/// What a reload puts in place: menus and fields, and a certificate that was read and fits its key.
+pub(super) struct Prepared {
+    tls: Option<Arc<ServerConfig>>,
+    shown: Option<Arc<ShownTo>>,
+}
 
 impl Handle {
-    /// Reads the certificate anew.
+    /// Reads anew what can change.
     pub(super) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
-        match (&self.0, &config.portal) {
-            (Some(_), Some(portal)) if portal.certificate.is_some() => {
-                Ok(Prepared(Some(tls::config(portal)?)))
-            }
+        let shown = config.portal.as_ref();
+        let shown = shown.map(|portal| Arc::new(portal.shown.clone()));
+        let tls = match (&self.tls, &config.portal) {
+            (Some(_), Some(portal)) if portal.certificate.is_some() => Some(tls::config(portal)?),
             // A self-signed certificate stays: browsers that accepted it know it.
-            (Some(_) | None, Some(_) | None) => Ok(Prepared(None)),
-        }
+            (Some(_) | None, Some(_) | None) => None,
+        };
+        Ok(Prepared { tls, shown })
+    }
+
+    /// Where operators' passes lead.
+    pub(super) fn door(&self) -> PortalDoor {
+        self.door.clone()
     }
 
     /// The next connection uses what was prepared.
     pub(super) fn swap(&self, prepared: Prepared) {
-        if let (Some(current), Some(next)) = (&self.0, prepared.0) {
+        if let (Some(current), Some(next)) = (&self.tls, prepared.tls) {
             current.store(next);
+        }
+        if let Some(shown) = prepared.shown {
+            self.shown.store(shown);
         }
     }
 }
@@ -147,18 +164,20 @@ pub(super) fn start(
         listeners: https_listeners,
         tls,
     });
-    let desk = Arc::new(FrontDesk::new(
-        parts.store,
-        parts.cashier,
-        parts.released,
-        public_url,
-    ));
-    let served = Portal::new(
-        settings,
-        Arc::clone(&desk) as _,
-        desk,
-        Arc::new(clock::wall),
-    )?;
+    let door = PortalDoor {
+        passes: Arc::default(),
+        public_url: portal.public_url.as_str().to_owned(),
+    };
+    let shown = Arc::new(ArcSwap::from_pointee(portal.shown.clone()));
+    let parts = desk::Parts {
+        store: parts.store,
+        cashier: parts.cashier,
+        released: parts.released,
+        passes: Arc::clone(&door.passes),
+        shown: Arc::clone(&shown),
+    };
+    let desk = Arc::new(FrontDesk::new(parts, public_url));
+    let served = Portal::new(settings, Services::of(&desk), Arc::new(clock::wall))?;
     let mut stop = stop.clone();
     essential.spawn(async move {
         served
@@ -166,7 +185,7 @@ pub(super) fn start(
             .await;
         ("portal", Ok(()))
     });
-    Ok(Some(Handle(tls)))
+    Ok(Some(Handle { tls, shown, door }))
 }
 
 fn listen_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {

@@ -546,6 +546,11 @@ pub(super) const SCHEMAS: &[Schema] = &[
         &[],
     ),
     (
+        "Pass",
+        &[("url", Text), ("expires_at", Time), ("subscription", Text)],
+        &[],
+    ),
+    (
         "DisconnectedSession",
         &[("nas", Text), ("acct_session_id", Text), ("result", Text)],
         &[("error_cause", Number), ("detail", Text)],

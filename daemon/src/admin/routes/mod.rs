@@ -189,6 +189,7 @@ impl Admin {
             Action::History => self.subscription_history(&call).await,
             Action::Actions => self.subscription_actions(&call, peer).await,
             Action::Prices => self.subscription_prices(&call).await,
+            Action::Open => self.subscription_open(&call, peer).await,
             Action::Bulk => self.bulk(&call, peer, request),
             Action::Approvals => self.approvals().await,
             Action::RevertRequest => self.revert_request(&call, peer, request).await,

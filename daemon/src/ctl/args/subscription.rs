@@ -266,6 +266,14 @@ pub(in crate::ctl) enum Subscription {
         #[arg(long, value_name = "N", default_value = "50")]
         limit: usize,
     },
+    /// Print a one-time link to its portal, as its subscriber sees it
+    #[command(after_help = "Example:\n  garthctl subscription open user0000001\n\n\
+        The link opens once, within five minutes. What is done behind it bears your name.")]
+    Open {
+        /// Id, username, MAC address or external id
+        #[arg(value_name = "ID")]
+        name: String,
+    },
     /// List what can be done with it now, beside its services, equipment and unsettled bills
     #[command(after_help = "Example:\n  garthctl subscription actions user0000001 --all")]
     Actions {

@@ -12,7 +12,7 @@ use super::client::{Client, Path};
 use super::failure::{Failure, warn};
 use super::output::Output;
 use super::run::{PAGE_MAX, pages, typed};
-use super::{show, transfer};
+use super::{open, show, transfer};
 use crate::admin::wire::{ActionsBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
 use crate::import::{ImportLine, ServiceLine};
 use request::{Answers, Request};
@@ -49,6 +49,7 @@ pub(super) async fn run(
         Subscription::Explain { name } => explain(&name, client, output).await,
         Subscription::History { name, limit } => history(&name, limit, client, output).await,
         Subscription::Actions { name, all } => actions(&name, all, client, output).await,
+        Subscription::Open { name } => open::run(&name, client, output).await,
         Subscription::Add(add) => add_one(*add, client, output).await,
         Subscription::Import { file, csv, dry_run } => {
             transfer::import(&file, csv, dry_run, client, output).await

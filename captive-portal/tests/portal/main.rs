@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+#[path = "../fake/mod.rs"]
 mod fake;
+mod lifecycle;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -11,9 +13,9 @@ use std::time::Duration;
 use fake::{Fake, id, now, refused, view};
 use garth_captive_portal::desk::{Identified, Request};
 use garth_captive_portal::limits::{FORM_LEN_MAX, Limits, WEBHOOK_LEN_MAX};
-use garth_captive_portal::{Listeners, Portal, PortalConfig, Problem};
+use garth_captive_portal::{Listeners, Portal, PortalConfig, Problem, Services, View};
 use garth_subscription::calendar::Months;
-use garth_subscription::command::PauseEnd;
+use garth_subscription::command::{PauseEnd, When};
 use garth_subscription::subscriber::Language;
 use garth_subscription::time::Span;
 use garth_subscription::{Standing, Timestamp};
@@ -84,14 +86,9 @@ impl World {
         change(&mut config);
         let clock = Arc::new(Mutex::new(now()));
         let told = Arc::clone(&clock);
-        let desk: Arc<Fake> = Arc::clone(&fake);
-        let portal = Portal::new(
-            config,
-            Arc::clone(&fake) as _,
-            desk,
-            Arc::new(move || *told.lock().unwrap()),
-        )
-        .unwrap();
+        let services = Services::of(&fake);
+        let clock_of = Arc::new(move || *told.lock().unwrap());
+        let portal = Portal::new(config, services, clock_of).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let listeners = Listeners {
@@ -438,6 +435,7 @@ async fn a_flood_of_pages_is_slowed_down_but_redirects_go_on() {
 #[tokio::test]
 async fn every_page_is_small_strict_and_well_formed_in_both_languages() {
     let world = World::new().await;
+    *world.fake.change.lock().unwrap() = Some(fake::change_quote(Some("7.50")));
     let mut pages = 0;
     for standing in Standing::ALL {
         world.set(1, standing);
@@ -445,11 +443,18 @@ async fn every_page_is_small_strict_and_well_formed_in_both_languages() {
             "/",
             "/history",
             "/pause",
+            "/plan",
+            "/plan/price?plan=home-500&start=now",
+            "/follow",
+            "/end",
+            "/call-off",
             "/cancelled",
             "/done",
             "/nothing",
             "/returned/co_open",
             "/returned/co_paid",
+            "/returned/co_done",
+            "/returned/co_credit",
             "/returned/co_online",
             "/returned/co_expired",
         ] {
@@ -526,7 +531,8 @@ fn assert_well_formed(page: &str) {
         } else if !VOID.contains(&name) {
             open.push(name);
         }
-        if name == "input" && !tag.contains("type=\"hidden\"") {
+        let is_field = ["input", "select", "textarea"].contains(&name);
+        if is_field && !tag.contains("type=\"hidden\"") {
             let (_, id) = tag.split_once("id=\"").unwrap();
             let id = id.split('"').next().unwrap();
             assert!(
@@ -595,6 +601,7 @@ async fn months_are_paid_on_the_gateways_page() {
         world.performed(),
         [Request::StartCheckout {
             months,
+            then_pause: false,
             language,
             description: "Home 100, 3 months".parse().unwrap(),
         }]
@@ -614,8 +621,11 @@ async fn months_that_the_credit_covers_need_no_gateway() {
         (answer.status, answer.header("location")),
         (303, Some("/done"))
     );
-    let months = Months::new(1).unwrap();
-    assert_eq!(world.performed(), [Request::PayFromBalance { months }]);
+    let expected = Request::PayFromBalance {
+        months: Months::new(1).unwrap(),
+        then_pause: false,
+    };
+    assert_eq!(world.performed(), [expected]);
 }
 
 #[tokio::test]
@@ -655,21 +665,20 @@ async fn a_pause_begins_and_ends_by_the_subscribers_wish() {
     let page = world.get(BOB, "/pause").await;
     assert!(page.body.contains("min=\"2026-11-21\""), "{}", page.body);
     let token = page.token();
-    for until in ["2026-11-20", "2020-01-01", "tomorrow", "2027-02-30"] {
-        let answer = world
-            .post(BOB, "/pause", &format!("token={token}&until={until}"))
-            .await;
+    for until in ["", "tomorrow", "2027-02-30"] {
+        let form = format!("token={token}&end=date&until={until}");
+        let answer = world.post(BOB, "/pause", &form).await;
         assert_eq!(answer.status, 422, "{until}");
         assert!(answer.body.contains("role=\"alert\""));
     }
-    world
-        .post(BOB, "/pause", &format!("token={token}&until=2026-12-24"))
-        .await;
-    world
-        .post(BOB, "/pause", &format!("token={token}&until="))
-        .await;
+    for form in ["end=date&until=2026-12-24", "end=open"] {
+        world
+            .post(BOB, "/pause", &format!("token={token}&{form}"))
+            .await;
+    }
     let christmas = PauseEnd::On("2026-12-24".parse().unwrap());
-    let expected = [christmas, PauseEnd::Open].map(|end| Request::Pause { end });
+    let start = When::Now;
+    let expected = [christmas, PauseEnd::Open].map(|end| Request::Pause { start, end });
     assert_eq!(world.performed(), expected);
     world.set(1, Standing::Paused);
     let token = world.get(ALICE, "/").await.token().to_owned();
@@ -973,7 +982,7 @@ async fn a_page_without_offers_promises_none() {
     for standing in [Standing::Expired, Standing::Suspended, Standing::Paused] {
         let mut stuck = view(standing);
         stuck.offers.clear();
-        stuck.may_end_pause = false;
+        stuck.pausing.may_end = false;
         world.fake.views.lock().unwrap().insert(id(1), stuck);
         let page = world.get(ALICE, "/").await.body;
         assert!(
