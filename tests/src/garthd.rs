@@ -120,6 +120,13 @@ certificate_file = "{certificate}"
 key_file = "{key}"
 brand = "Example Net"
 
+# A partner whose subscribers see less.
+[[partner]]
+name = "Plain Net"
+[partner.portal]
+menu = ["history"]
+fields = ["plan", "paid_through"]
+
 [payments]
 gateway = "sandbox"
 sandbox_listen = "0.0.0.0:8480"
@@ -128,6 +135,10 @@ poll_seconds = 1
 
 [admin]
 socket = "{socket}"
+
+# The second person where two must decide.
+[admin.roles]
+nobody = "approver"
 "#,
         store = path("garth.redb"),
         portal = portal_url(),

@@ -78,7 +78,15 @@ fn t8_t6_a_subscriber_pauses_for_days_and_resumes() {
     let lab = lab_of("clara", CLARA);
     walk(&lab, on(Screen::Phone), |browser| {
         browser.goto(&page("/"))?;
-        browser.sees(&portal_url(), &["You are online", "Pause my connection"])?;
+        browser.sees(
+            &portal_url(),
+            &[
+                "You are online",
+                "clara",
+                "Pause my connection",
+                "Change my plan",
+            ],
+        )?;
         browser.takes_picture("account-active")?;
         browser.click("a[href='/pause']")?;
         browser.sees(&page("/pause"), &["Pause from"])?;
@@ -228,4 +236,64 @@ fn l20_an_operator_opens_the_portal_as_the_subscriber_and_is_named_in_the_journa
         "{newest}"
     );
     assert_ne!(newest["actor"]["name"], subscription["id"], "{newest}");
+}
+
+#[test]
+fn l6_after_two_operators_took_a_payment_back_its_subscriber_reads_so_once() {
+    let lab = lab_of("clara", CLARA);
+    let garthctl = &lab.garthctl;
+    garthctl
+        .run(&["subscription", "pay", "clara", "--months", "3"])
+        .unwrap();
+    let entry = lab.history("clara").unwrap().remove(0)["sequence"].to_string();
+    let reason = "entered for the wrong subscriber";
+    let asked = garthctl
+        .run(&[
+            "--json", "revert", "request", "clara", &entry, "--reason", reason,
+        ])
+        .unwrap();
+    let asked: serde_json::Value = serde_json::from_str(&asked).unwrap();
+    let id = asked["request"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{asked}"));
+    let own = garthctl.try_run(&["revert", "approve", id]).unwrap();
+    assert_eq!(own.exit, 4, "{}", own.err);
+    walk(&lab, on(Screen::Phone), |browser| {
+        browser.goto(&page("/"))?;
+        let before = browser.sees(&portal_url(), &["You are online"])?;
+        assert!(!before.contains("A booking was corrected"), "{before}");
+        let waiting = garthctl.run_as_approver(&["approvals"])?;
+        assert!(
+            waiting.contains("clara") && waiting.contains(reason),
+            "{waiting}"
+        );
+        garthctl.run_as_approver(&["revert", "approve", id])?;
+        browser.goto(&page("/"))?;
+        browser.sees(&portal_url(), &["A booking was corrected"])?;
+        browser.takes_picture("revert-notice")?;
+        browser.click("form[action='/dismiss'] button")?;
+        browser.goto(&page("/"))?;
+        let after = browser.sees(&portal_url(), &["You are online"])?;
+        assert!(!after.contains("A booking was corrected"), "{after}");
+        Ok(())
+    });
+    let subscription = lab.subscription("clara").unwrap();
+    assert_eq!(subscription["paid_through"], "2099-01-31T23:00:00Z");
+    // 40.00 of credit and 45.00 in cash had bought the months.
+    assert_eq!(subscription["balance"]["amount"], "85.00");
+}
+
+#[test]
+fn l19_the_subscriber_of_a_partner_sees_that_partners_menu_and_fields() {
+    let plain = CLARA.replace("\"balance\"", "\"partner\":\"Plain Net\",\"balance\"");
+    let lab = lab_of("clara", &plain);
+    walk(&lab, on(Screen::Phone), |browser| {
+        browser.goto(&page("/"))?;
+        let text = browser.sees(&portal_url(), &["You are online", "Home 100"])?;
+        for hidden in ["clara", "Balance", "Pause my connection", "Change my plan"] {
+            assert!(!text.contains(hidden), "{hidden}: {text}");
+        }
+        assert!(text.contains("Payments and changes"), "{text}");
+        browser.takes_picture("partner")
+    });
 }
