@@ -317,6 +317,8 @@ pub enum Command {
     ApproveRevert(RevertId),
     /// T23: another operator does not.
     DenyRevert(RevertId),
+    /// L20: an operator opens the portal as its subscriber; nothing changes, but it is written down.
+    OpenPortal,
     /// T24: money of a payment was given back.
     Refund {
         /// Of which payment.
@@ -407,6 +409,7 @@ kinds! {
     RequestRevert, "request_revert", "T22";
     ApproveRevert, "revert", "T23";
     DenyRevert, "deny_revert", "T23";
+    OpenPortal, "open_portal", "L20";
     Refund, "refund", "T24";
     Chargeback, "chargeback", "T24";
     Post, "post", "E16";
@@ -454,6 +457,7 @@ impl Command {
             Self::RequestRevert(_) => CommandKind::RequestRevert,
             Self::ApproveRevert(_) => CommandKind::ApproveRevert,
             Self::DenyRevert(_) => CommandKind::DenyRevert,
+            Self::OpenPortal => CommandKind::OpenPortal,
             Self::Refund { .. } => CommandKind::Refund,
             Self::Chargeback { .. } => CommandKind::Chargeback,
             Self::Post { .. } => CommandKind::Post,
@@ -494,6 +498,7 @@ impl Command {
             | Self::RequestRevert(_)
             | Self::ApproveRevert(_)
             | Self::DenyRevert(_)
+            | Self::OpenPortal
             | Self::Refund { .. }
             | Self::Chargeback { .. }
             | Self::Post { .. }

@@ -584,6 +584,7 @@ impl Totals {
                 CommandKind::Void,
                 CommandKind::RequestChange,
                 CommandKind::Reactivate,
+                CommandKind::OpenPortal,
             ];
             let is_there = self.actions.contains_key(kind.as_str());
             assert_ne!(is_there, never.contains(kind), "{}", kind.as_str());

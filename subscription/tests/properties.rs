@@ -92,7 +92,7 @@ fn who(command: &Command) -> [bool; 6] {
         | Command::ChangeDue
         | Command::TerminateDue => TIMER,
         Command::Reinstate => [false, false, false, true, true, false],
-        Command::RequestRevert(_) => [false, true, true, true, false, false],
+        Command::RequestRevert(_) | Command::OpenPortal => [false, true, true, true, false, false],
         Command::ApproveRevert(_) | Command::DenyRevert(_) => {
             [false, false, true, true, true, false]
         }

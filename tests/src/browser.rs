@@ -222,6 +222,7 @@ impl Browser {
     ///
     /// When there is none, with what the page says.
     pub fn click(&self, selector: &str) -> Result<()> {
+        self.stays_connected()?;
         self.runtime
             .block_on(async {
                 self.client
@@ -239,6 +240,7 @@ impl Browser {
     ///
     /// When there is none, with what the page says.
     pub fn types(&self, selector: &str, text: &str) -> Result<()> {
+        self.stays_connected()?;
         self.runtime
             .block_on(async {
                 self.client
@@ -257,15 +259,27 @@ impl Browser {
     /// When it does not within 15 s, with what the browser shows.
     pub fn sees(&self, url: &str, needles: &[&str]) -> Result<String> {
         let there = clock::wait_for("the right page", PAGE_MAX, || {
+            self.stays_connected().ok()?;
             let (at, text) = self.read().ok()?;
-            // The links of the namespace came up a moment ago; the kernel tells of it when it likes.
-            if text.contains("ERR_NETWORK_CHANGED") {
-                self.runtime.block_on(self.client.refresh()).ok()?;
-            }
             let right = at.starts_with(url) && needles.iter().all(|needle| text.contains(needle));
             right.then_some(text)
         });
         there.with_context(|| format!("{url} with {needles:?}; the browser shows {}", self.page()))
+    }
+
+    /// Loads the page again if the browser shows that its network changed instead: the links of the
+    /// namespace came up a moment ago, and the kernel tells of it when it likes.
+    fn stays_connected(&self) -> Result<()> {
+        clock::wait_for("a page instead of a change of network", PAGE_MAX, || {
+            let (_, text) = self.read().ok()?;
+            let is_cut = ["ERR_NETWORK_CHANGED", "Your connection was interrupted"]
+                .iter()
+                .any(|sign| text.contains(sign));
+            if is_cut {
+                self.runtime.block_on(self.client.refresh()).ok()?;
+            }
+            (!is_cut).then_some(())
+        })
     }
 
     fn read(&self) -> Result<(String, String)> {

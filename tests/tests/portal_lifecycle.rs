@@ -227,7 +227,12 @@ fn l20_an_operator_opens_the_portal_as_the_subscriber_and_is_named_in_the_journa
         browser.sees(&page("/pass/"), &["used up"])?;
         browser.takes_picture("pass-used")
     });
-    let newest = lab.history("clara").unwrap().remove(0);
+    let mut history = lab.history("clara").unwrap();
+    let newest = history.remove(0);
+    let opened = history.remove(0);
+    assert_eq!(opened["action"], "open_portal", "{opened}");
+    assert_eq!(opened["actor"]["role"], "support", "{opened}");
+    assert_eq!(newest["actor"]["name"], opened["actor"]["name"]);
     assert_eq!(newest["action"], "pause", "{newest}");
     assert_eq!(newest["actor"]["role"], "customer", "{newest}");
     let subscription = lab.subscription("clara").unwrap();

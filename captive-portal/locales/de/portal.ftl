@@ -125,6 +125,7 @@ history-change_due-dropped = Geplanter Tarifwechsel fand nicht statt
 history-terminate-scheduled = Ende geplant
 history-terminate_due = Vertrag beendet
 history-cancel_termination = Geplantes Ende abgesagt
+history-open_portal = Unser Kundendienst hat Ihr Konto angesehen
 history-reinstate = Vertrag wiederhergestellt
 history-revert = Buchung berichtigt
 history-refund = Geld zurückgegeben

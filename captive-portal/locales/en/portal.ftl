@@ -125,6 +125,7 @@ history-change_due-dropped = Planned change of plan did not happen
 history-terminate-scheduled = End planned
 history-terminate_due = Subscription ended
 history-cancel_termination = Planned end called off
+history-open_portal = Our support looked at your account
 history-reinstate = Subscription restored
 history-revert = Booking corrected
 history-refund = Money given back

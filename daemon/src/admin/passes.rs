@@ -8,10 +8,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use garth_captive_portal::desk::Pass;
-use garth_subscription::Timestamp;
+use garth_store::write::CommandRequest;
+use garth_subscription::command::Note;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::text::ActorName;
 use garth_subscription::time::Span;
+use garth_subscription::{Command, Order, Timestamp};
 use http::Response;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -114,6 +116,22 @@ impl Admin {
             .get()
             .ok_or_else(|| Problem::not_found("there is no portal: [portal] is not configured"))?;
         let id = self.named(&call.name).await?.facts.id;
+        let actor = peer
+            .actor()
+            .ok_or_else(|| Problem::forbidden("a viewer opens nothing"))?;
+        // Written down before there is a link: nobody looks in unrecorded.
+        let order = Order {
+            actor,
+            reason: None,
+            note: Note::default(),
+            command: Command::OpenPortal,
+        };
+        let request = CommandRequest {
+            subscription: id,
+            order,
+            command_id: None,
+        };
+        self.store.command(request).await?;
         let now = self.store.now();
         let token = door.passes.issue(id, peer.name.clone(), now);
         tracing::info!(operator = %peer.name, subscription = %id, "a pass to the portal is issued");

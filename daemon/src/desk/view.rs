@@ -58,11 +58,14 @@ impl FrontDesk {
     pub(super) async fn view_of(&self, id: SubscriptionId) -> Option<View> {
         let rows = self
             .read(move |store| {
+                // Each read is of its own instant. What points elsewhere comes first: the entry and
+                // the facts of a checkout that is paid are there when they are read after it.
+                let checkouts = store.checkouts_of(id, CHECKOUTS_MAX)?;
                 let history = store.history(id, None, HISTORY_MAX)?;
                 Ok(Rows {
                     subscription: store.subscription(id)?,
                     history: history.into_iter().map(|chained| chained.entry).collect(),
-                    checkouts: store.checkouts_of(id, CHECKOUTS_MAX)?,
+                    checkouts,
                     notices: store.notices(id, NOTICES_MAX)?,
                     tickets: store.tickets(false, Some(id), None, TICKETS_KEPT)?,
                 })

@@ -128,6 +128,8 @@ enum CommandRow<'a> {
     Post(#[n(0)] &'a str),
     #[n(35)]
     Void(#[n(0)] &'a str),
+    #[n(36)]
+    OpenPortal,
 }
 
 #[derive(Encode)]
@@ -331,6 +333,7 @@ fn command_row(command: &Command) -> CommandRow<'_> {
         ),
         Command::ApproveRevert(id) => CommandRow::ApproveRevert(id.0.into()),
         Command::DenyRevert(id) => CommandRow::DenyRevert(id.0.into()),
+        Command::OpenPortal => CommandRow::OpenPortal,
         Command::Refund { payment, amount } => {
             CommandRow::Refund(payment.as_str(), money_row(*amount))
         }

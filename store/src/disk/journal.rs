@@ -76,7 +76,8 @@ codes!(CommandKind, "action", action_code, action_of:
     ExpiryDue = 15, SetRenewal = 16, PauseDue = 17, Postpone = 18, ChangePlan = 19,
     CancelChange = 20, RequestChange = 21, ChangeDue = 22, TerminateDue = 23,
     CancelTermination = 24, Reinstate = 25, RequestRevert = 26, ApproveRevert = 27,
-    DenyRevert = 28, Refund = 29, Chargeback = 30, Post = 31, Void = 32);
+    DenyRevert = 28, Refund = 29, Chargeback = 30, Post = 31, Void = 32,
+    OpenPortal = 33);
 codes!(Effect, "effect", effect_code, effect_of:
     Done = 1, MonthsBought = 2, CreditOnly = 3, DebtSettled = 4, PauseEnded = 5,
     PauseEndedUnfunded = 6, Renewed = 7, Lapsed = 8, Scheduled = 9, Unscheduled = 10,

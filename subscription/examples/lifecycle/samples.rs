@@ -311,6 +311,7 @@ pub(crate) fn others() -> Vec<(&'static str, Command)> {
             "deny a revert that another one requested",
             Command::DenyRevert(id),
         ),
+        ("open the portal as its subscriber", Command::OpenPortal),
         (
             "what is due by itself, such as an expiry",
             Command::ExpiryDue,

@@ -61,7 +61,7 @@ pub(super) fn is_allowed(role: Role, command: &Command) -> bool {
             SuspendCause::Fraud | SuspendCause::Operator => staff_or_ledger,
         },
         Command::Reinstate => matches!(role, Role::Support | Role::Ledger),
-        Command::RequestRevert(_) => role.is_staff(),
+        Command::RequestRevert(_) | Command::OpenPortal => role.is_staff(),
         Command::ApproveRevert(_) | Command::DenyRevert(_) => {
             matches!(role, Role::Approver | Role::Support | Role::Ledger)
         }
@@ -126,6 +126,7 @@ fn switched_on(role: Role, command: &Command, policy: &Policy) -> Result<(), Ref
         | Command::RequestRevert(_)
         | Command::ApproveRevert(_)
         | Command::DenyRevert(_)
+        | Command::OpenPortal
         | Command::Refund { .. }
         | Command::Chargeback { .. }
         | Command::Post { .. }

@@ -196,6 +196,7 @@ pub fn decide(
         }
         Command::ApproveRevert(_) => revert::approve(case, &order.actor, reason, now),
         Command::DenyRevert(_) => revert::deny(case, &order.actor, reason, now),
+        Command::OpenPortal => change(&|_| Ok(Effect::Done)),
         Command::Refund { payment, amount } => {
             change(&|draft| money::refund(draft, case.history, payment, *amount))
         }

@@ -30,7 +30,7 @@ pub(crate) const DAY: u32 = 86_400;
 /// At most so many things are due at one instant: one of each kind.
 const DUE_AT_ONCE_MAX: usize = 7;
 /// Kinds of orders that [`World::command`] makes.
-const PICKS: u8 = 36;
+const PICKS: u8 = 37;
 
 pub(crate) fn euro(minor: i64) -> Money {
     Money::from_minor(minor, Currency::EUR).unwrap()
@@ -509,6 +509,7 @@ impl World {
             32 => Command::DenyRevert(self.request.as_ref()?.id),
             33 => self.money_out(ask)?,
             34 => self.confirmation(ask)?,
+            35 => Command::OpenPortal,
             _ => [
                 Command::StartDue,
                 Command::ExpiryDue,

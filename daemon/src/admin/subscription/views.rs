@@ -127,6 +127,7 @@ pub(crate) const fn verb_of(kind: CommandKind) -> Option<&'static str> {
         | CommandKind::RequestRevert
         | CommandKind::ApproveRevert
         | CommandKind::DenyRevert
+        | CommandKind::OpenPortal
         | CommandKind::Refund
         | CommandKind::Chargeback
         | CommandKind::Post

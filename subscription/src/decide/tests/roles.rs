@@ -173,3 +173,17 @@ fn the_timer_gives_only_what_is_due() {
         assert!(matches!(refused, Err(Refusal::Role { .. })), "{command:?}");
     }
 }
+
+#[test]
+fn l20_opening_the_portal_is_for_staff_is_written_down_and_changes_nothing() {
+    for role in Role::ALL {
+        let decided = run(&active(), role, Command::OpenPortal);
+        if role.is_staff() {
+            let decision = decided.unwrap();
+            assert_eq!(decision.facts, active());
+            assert!(decision.steps.is_empty());
+        } else {
+            assert_eq!(decided.unwrap_err().rule(), "L20");
+        }
+    }
+}
