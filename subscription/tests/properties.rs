@@ -81,7 +81,8 @@ fn who(command: &Command) -> [bool; 6] {
                 STAFF_LEDGER
             }
         }
-        Command::Capture { .. }
+        Command::Capture { offer: Some(_), .. } => STAFF_LEDGER,
+        Command::Capture { offer: None, .. }
         | Command::Refund { .. }
         | Command::Chargeback { .. }
         | Command::Post { .. }

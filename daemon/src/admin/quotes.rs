@@ -1,10 +1,9 @@
 //! Quotes: prices that are promised for a time, and the money that is taken for them (E6).
 
 use garth_store::record::{QuoteId, StoredQuote, Subscription};
-use garth_subscription::command::Role;
 use garth_subscription::quote;
 use garth_subscription::text::PaymentId;
-use garth_subscription::{Actor, Command, Money};
+use garth_subscription::{Command, Money};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -100,10 +99,9 @@ impl Admin {
         StoredQuoteBody::of(quote, self.store.verify_quote(quote))
     }
 
-    /// The command for money that is taken at the desk for a price that was promised. Whoever takes it
-    /// stands in for a gateway, so it is captured as the ledger's: it buys at the promised price, and
-    /// what it cannot buy any more becomes credit. The payment id alone makes it safe to repeat, as the
-    /// instant of the capture is another one each time.
+    /// The command for money that is taken at the desk for a price that was promised: it buys at that
+    /// price, and what it cannot buy any more becomes credit. The payment id alone makes it safe to
+    /// repeat, as the instant of the capture is another one each time.
     pub(crate) async fn quoted(
         &self,
         asked: &Purchase,
@@ -137,13 +135,9 @@ impl Admin {
             amount: asked.amount.or(booked).unwrap_or(total),
             captured_at: now,
         };
-        let actor = Actor {
-            role: Role::Ledger,
-            ..change.actor.clone()
-        };
         Ok(Ready {
             command,
-            actor,
+            actor: change.actor.clone(),
             command_id: None,
         })
     }

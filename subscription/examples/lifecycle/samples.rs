@@ -12,6 +12,7 @@ use garth_subscription::facts::{
 use garth_subscription::money::{Currency, Money};
 use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine};
 use garth_subscription::policy::{Policies, Policy, Rules};
+use garth_subscription::quote::Offer;
 use garth_subscription::revert::{RevertAsk, RevertId};
 use garth_subscription::time::{Span, Timestamp};
 
@@ -272,7 +273,16 @@ pub(crate) fn others() -> Vec<(&'static str, Command)> {
         ),
         ("suspend, for a debt", suspend(SuspendCause::Overdue)),
         (
-            "capture: money that a gateway has taken",
+            "capture: money taken for a price that was promised",
+            Command::Capture {
+                offer: Some(Box::new(offer())),
+                payment: payment(),
+                amount: euro(1),
+                captured_at: now(),
+            },
+        ),
+        (
+            "capture: money that a gateway has taken, as credit",
             Command::Capture {
                 offer: None,
                 payment: payment(),
@@ -317,4 +327,15 @@ pub(crate) fn others() -> Vec<(&'static str, Command)> {
             Command::ExpiryDue,
         ),
     ]
+}
+
+/// A month at a promised price.
+fn offer() -> Offer {
+    Offer {
+        months: Months::new(1).expect(LITERAL),
+        price: euro(1),
+        debt: euro(0),
+        then_pause: false,
+        expires_at: Timestamp::MAX,
+    }
 }

@@ -35,7 +35,9 @@ pub(super) fn is_allowed(role: Role, command: &Command) -> bool {
             Tender::Balance => anyone,
             Tender::Captured { .. } | Tender::Provisional { .. } => staff_or_ledger,
         },
-        Command::Capture { .. }
+        // E6: money may also be taken at the desk for a price that was promised.
+        Command::Capture { offer: Some(_), .. } => staff_or_ledger,
+        Command::Capture { offer: None, .. }
         | Command::Refund { .. }
         | Command::Chargeback { .. }
         | Command::Post { .. }

@@ -12,15 +12,15 @@ use super::{AgendaBody, MoneyBody, hex, text};
 /// One side of a change.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SnapshotBody {
-    /// As in [`SubscriptionBody`].
+    /// As in [`super::SubscriptionBody`].
     pub standing: String,
-    /// As in [`SubscriptionBody`].
+    /// As in [`super::SubscriptionBody`].
     pub access: String,
-    /// As in [`SubscriptionBody`].
+    /// As in [`super::SubscriptionBody`].
     pub paid_through: String,
-    /// As in [`SubscriptionBody`].
+    /// As in [`super::SubscriptionBody`].
     pub plan: String,
-    /// As in [`SubscriptionBody`].
+    /// As in [`super::SubscriptionBody`].
     pub balance: MoneyBody,
 }
 
