@@ -1,5 +1,6 @@
 //! Ends a session at its NAS, and forgets one that the NAS does not know.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -23,6 +24,25 @@ pub(crate) struct Disconnector {
     client: Client,
 }
 
+/// The NASes that can be asked to end a session.
+pub(crate) struct Reachable(HashSet<Arc<str>>);
+
+impl Reachable {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the NAS of that session is one of them.
+    pub(crate) fn has(&self, key: &SessionKey) -> bool {
+        nas_name(key).is_some_and(|name| self.0.contains(name))
+    }
+}
+
+/// The configured name of a session's NAS: the session has "name/address" (see the accounting worker).
+fn nas_name(key: &SessionKey) -> Option<&str> {
+    key.nas.rsplit_once('/').map(|(name, _)| name)
+}
+
 impl Disconnector {
     pub(crate) fn new(store: Store, settings: Arc<ArcSwap<Settings>>) -> Self {
         Self {
@@ -34,8 +54,7 @@ impl Disconnector {
 
     /// The NAS of a session, if it is still configured.
     fn nas_of(&self, key: &SessionKey) -> Option<Arc<Nas>> {
-        // A session's NAS is "name/address" (see the accounting worker).
-        let (name, _) = key.nas.rsplit_once('/')?;
+        let name = nas_name(key)?;
         self.settings
             .load()
             .nas()
@@ -44,10 +63,12 @@ impl Disconnector {
             .cloned()
     }
 
-    /// Whether the NAS of a session takes Disconnect-Requests, as far as the configuration says.
-    pub(crate) fn reaches(&self, key: &SessionKey) -> bool {
-        self.nas_of(key)
-            .is_some_and(|nas| nas.dynamic_authorization.is_some())
+    /// The names of the NASes that take Disconnect-Requests, as far as the configuration says.
+    pub(crate) fn reachable(&self) -> Reachable {
+        let settings = self.settings.load();
+        let nases = settings.nas().iter();
+        let names = nases.filter(|nas| nas.dynamic_authorization.is_some());
+        Reachable(names.map(|nas| Arc::clone(&nas.name)).collect())
     }
 
     /// Asks the NAS to end the session, and waits for what it says.

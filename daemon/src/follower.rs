@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::admin::DisconnectAnswer;
-use crate::disconnector::Disconnector;
+use crate::disconnector::{Disconnector, Reachable};
 use crate::garthd::stop::Stop;
 
 /// The most subscriptions remembered one by one; beyond it everything is looked at.
@@ -152,14 +152,16 @@ impl Follower {
         if pending.everything {
             return self.everything();
         }
-        for id in pending.changed {
-            self.look_at(id)?;
-        }
-        Ok(())
+        self.look_at_all(pending.changed)
     }
 
     /// Looks at every live session, and forgets those that are over.
     fn everything(&mut self) -> Result<(), ReadError> {
+        let reachable = self.disconnector.reachable();
+        if reachable.is_empty() {
+            self.told.clear();
+            return Ok(());
+        }
         let mut seen = HashMap::with_capacity(self.told.len());
         let mut after: Option<SessionKey> = None;
         loop {
@@ -168,7 +170,7 @@ impl Follower {
             after = page.last().map(|session| session.key.clone());
             for session in page {
                 let key = session.key.clone();
-                self.look_at_session(session);
+                self.look_at_session(session, &reachable);
                 if let Some(told) = self.told.get(&key) {
                     seen.insert(key, *told);
                 }
@@ -181,21 +183,27 @@ impl Follower {
         Ok(())
     }
 
-    fn look_at(&mut self, id: SubscriptionId) -> Result<(), ReadError> {
-        let sessions = self.store.sessions(Some(id), true, SESSIONS_EACH_MAX)?;
-        if sessions.is_empty() {
-            self.unsettled.remove(&id);
+    /// Looks at the sessions of these; at none where no NAS can be asked.
+    fn look_at_all(&mut self, ids: HashSet<SubscriptionId>) -> Result<(), ReadError> {
+        let reachable = self.disconnector.reachable();
+        if reachable.is_empty() {
+            return Ok(());
         }
-        for session in sessions {
-            self.look_at_session(session);
+        for id in ids {
+            let sessions = self.store.sessions(Some(id), true, SESSIONS_EACH_MAX)?;
+            if sessions.is_empty() {
+                self.unsettled.remove(&id);
+            }
+            for session in sessions {
+                self.look_at_session(session, &reachable);
+            }
         }
         Ok(())
     }
 
     fn retry(&mut self) -> Result<(), ReadError> {
-        for id in std::mem::take(&mut self.unsettled) {
-            self.look_at(id)?;
-        }
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.look_at_all(unsettled)?;
         // What is over is not looked at any more: it goes when there is more of it than of what lives.
         if self.told.len() > 2 * self.store.index().live_sessions() + PAGE {
             self.everything()?;
@@ -203,14 +211,11 @@ impl Follower {
         Ok(())
     }
 
-    fn look_at_session(&mut self, session: Session) {
+    fn look_at_session(&mut self, session: Session, reachable: &Reachable) {
         let Some(id) = session.subscription else {
             return;
         };
-        let Some(now) = self
-            .entitlement(id)
-            .filter(|_| self.disconnector.reaches(&session.key))
-        else {
+        let Some(now) = self.entitlement(id).filter(|_| reachable.has(&session.key)) else {
             return;
         };
         let told = *self.told.entry(session.key.clone()).or_insert(Told {

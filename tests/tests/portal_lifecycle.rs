@@ -82,6 +82,7 @@ fn t8_t6_a_subscriber_pauses_for_days_and_resumes() {
             &portal_url(),
             &[
                 "You are online",
+                "User name",
                 "clara",
                 "Pause my connection",
                 "Change my plan",
@@ -295,7 +296,12 @@ fn l19_the_subscriber_of_a_partner_sees_that_partners_menu_and_fields() {
     walk(&lab, on(Screen::Phone), |browser| {
         browser.goto(&page("/"))?;
         let text = browser.sees(&portal_url(), &["You are online", "Home 100"])?;
-        for hidden in ["clara", "Balance", "Pause my connection", "Change my plan"] {
+        for hidden in [
+            "clara",
+            "User name",
+            "Pause my connection",
+            "Change my plan",
+        ] {
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }
         assert!(text.contains("Payments and changes"), "{text}");

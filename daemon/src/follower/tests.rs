@@ -339,3 +339,9 @@ fn more_changes_than_are_remembered_become_one_word() {
     let pending = changes.take();
     assert!(pending.everything && pending.changed.is_empty());
 }
+
+#[tokio::test]
+async fn where_no_nas_takes_requests_nothing_is_remembered() {
+    let world = World::new(false, false).await;
+    assert!(world.follower.told.is_empty());
+}

@@ -1,8 +1,10 @@
 //! Lets time act: what is due is carried out by the one writer.
 //!
-//! A late tick changes nothing for anyone's access, which follows from the facts; it
-//! only delays the journal entry and the push to the network. Each tick passes through
-//! the writer, so it is also the proof that the writer lives ([`Watchdog`]).
+//! A tick that is a little late changes nothing for anyone's access, which follows from the
+//! facts; it only delays the journal entry and the push to the network. One that is later than
+//! the store has checked ahead makes time stand still until it comes: nobody loses access by it.
+//! Each tick passes through the writer, so it is also the proof that the writer lives
+//! ([`Watchdog`]).
 
 use std::time::Duration;
 
@@ -36,11 +38,15 @@ async fn work_off(
     stop: &mut Stop,
     watchdog: &mut Watchdog,
 ) -> Result<(), WriteError> {
+    let mut done = Fired::default();
     // A writer that hangs gives no answer: then it is the stop that ends this wait.
     while let Some(fired) = stop.unless(store.fire_due()).await {
         match fired {
             Ok(fired) => {
-                report(fired);
+                done.agenda += fired.agenda;
+                done.boundaries += fired.boundaries;
+                done.renewed += fired.renewed;
+                done.stale_sessions += fired.stale_sessions;
                 watchdog.writer_answered();
                 if !fired.more {
                     break;
@@ -54,9 +60,11 @@ async fn work_off(
             Err(error) => return Err(error),
         }
     }
+    report(done);
     Ok(())
 }
 
+/// One line for all that a tick did, however many calls it took.
 fn report(fired: Fired) {
     let Fired {
         agenda,
