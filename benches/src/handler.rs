@@ -21,7 +21,7 @@ use garth_radius::directory::{self, Credential, Directory, Identity, Profile};
 use garth_radius::nas::{Nas, NasTable};
 use garth_radius::packet::{Authenticator, Encoder, PACKET_LEN_MAX};
 use garth_radius::server::{
-    AccountVerdict, Datagram, DropReason, GardenSettings, Outcome, Rates, RejectReason,
+    AccountVerdict, Datagram, DropReason, GardenSettings, Outcome, PlanTerms, Rates, RejectReason,
     ReplyBuffer, Server, Settings, Ticket, Unknown, Verdict,
 };
 use garth_store::index::{Entry, Index};
@@ -153,6 +153,7 @@ impl<I: Borrow<Index>> Directory for Subscribers<I> {
         let found = match identity {
             Identity::UserName(name) => index.by_user_name(name, |entry| fill(entry, profile)),
             Identity::Mac(mac) => index.by_mac(MacAddress(*mac), |entry| fill(entry, profile)),
+            Identity::Line { .. } => None,
         };
         found.is_some()
     }
@@ -187,9 +188,11 @@ fn fill(entry: &Entry<'_>, profile: &mut Profile) {
 fn server(index: &Index) -> Server {
     let prefix = "192.0.2.0/24".parse().expect("a prefix");
     let nas = Nas::new("nas-1", prefix, secret(), Arc::new(Dialect::mikrotik()));
-    let plans = index.plan_rates().into_iter().map(|rates| Rates {
-        down_kbps: rates.down_kbps,
-        up_kbps: rates.up_kbps,
+    let plans = index.plan_rates().into_iter().map(|rates| {
+        PlanTerms::from(Rates {
+            down_kbps: rates.down_kbps,
+            up_kbps: rates.up_kbps,
+        })
     });
     let settings = Settings::new(
         NasTable::new(vec![nas]).expect("one NAS"),

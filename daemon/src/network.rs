@@ -72,6 +72,7 @@ impl Meters {
             Outcome::AcceptFull,
             Outcome::AcceptGarden,
             Outcome::AcceptUnknown,
+            Outcome::Challenge,
             Outcome::Duplicate,
             Outcome::StatusServer,
         ] {

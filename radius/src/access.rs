@@ -9,7 +9,7 @@ use std::array;
 
 use subtle::ConstantTimeEq;
 
-use crate::authentication::{Decision, Grant, Proof, decide};
+use crate::authentication::{Asked, Decision, Grant, MsChapProof, Proof, decide};
 use crate::batch::{Batch, Received};
 use crate::code::Code;
 use crate::crypto::{ChapPassword, Password, ToSign, sign_all};
@@ -18,7 +18,7 @@ use crate::duplicates::{Seen, Ticket};
 use crate::lanes::{JobId, Lanes};
 use crate::packet::{EncodeError, Packet};
 use crate::reason::{DropReason, Outcome, RejectReason};
-use crate::reply::ReplyTo;
+use crate::reply::{AccessReply, ReplyTo, Words};
 use crate::request::{AccessRequest, Method};
 use crate::server::{Datagram, ReplyBuffer, Verdict};
 use crate::settings::Unknown;
@@ -59,6 +59,36 @@ struct Answer<'a, 's> {
     len: Result<usize, EncodeError>,
     /// The outcome holds if this digest is that response.
     if_chap: Option<(JobId, &'a ChapPassword)>,
+}
+
+/// What a request is granted; if there is a digest, only if that is the CHAP response.
+type Granted<'a> = (
+    Result<Grant, RejectReason>,
+    Option<(JobId, &'a ChapPassword)>,
+);
+
+/// What the reply says in the words of the method.
+fn words<'p>(
+    method: Result<Method<'_>, RejectReason>,
+    outcome: Outcome,
+    proven: Option<&'p MsChapProof>,
+) -> Words<'p> {
+    let (identifier, version) = match method {
+        Ok(Method::MsChap(sent)) => (sent.identifier(), 2),
+        Ok(Method::MsChap2(sent)) => (sent.identifier(), 3),
+        Ok(Method::None | Method::Pap(_) | Method::Chap { .. } | Method::Eap) | Err(_) => {
+            return Words::None;
+        }
+    };
+    match (outcome, proven) {
+        (Outcome::Reject(_), _) => Words::MsChapFailed {
+            identifier,
+            version,
+        },
+        (_, Some(proven)) => Words::MsChap(identifier, proven),
+        // Somebody unknown who is let into the garden.
+        (_, None) => Words::None,
+    }
 }
 
 impl<'a> Step<'a, '_> {
@@ -244,29 +274,43 @@ impl<'s> Batch<'s> {
             .duplicates
             .reserve(to.nas_index, &key, authenticator, self.now);
         let mut profile = Profile::default();
-        let (granted, if_chap) = self.grant(request, directory, &mut profile);
+        let mut proven = None;
+        let (granted, if_chap) = self.grant(request, directory, &mut profile, &mut proven);
         let outcome = self.outcome(granted);
+        let routes;
+        let routes: &[_] = if profile.has_routes {
+            routes = directory.routes(&profile.class);
+            &routes
+        } else {
+            &[]
+        };
+        let says = AccessReply {
+            outcome,
+            profile: &profile,
+            words: words(request.method, outcome, proven.as_ref()),
+            routes,
+            wants_identity: request.attributes.wants_identity,
+        };
         Ok(Step::Answer(Answer {
             to,
             ticket,
             outcome,
-            len: to.access(outcome, &profile, reply),
+            len: to.access(&says, reply),
             if_chap,
         }))
     }
 
-    /// What the request is granted, and the CHAP response it must be right in for that.
+    /// What the request is granted; fills `profile` if the directory knows them.
     fn grant<'a>(
         &mut self,
         request: &Request<'a, 's>,
         directory: &impl Directory,
         profile: &mut Profile,
-    ) -> (
-        Result<Grant, RejectReason>,
-        Option<(JobId, &'a ChapPassword)>,
-    ) {
+        proven: &mut Option<MsChapProof>,
+    ) -> Granted<'a> {
         let (proof, sent) = match (request.method, request.masks) {
             (Err(reason), _) => return (Err(reason), None),
+            (Ok(Method::Eap), _) => return (Err(RejectReason::UnsupportedMethod), None),
             (Ok(Method::Pap(hidden)), Some(masks)) => (
                 Proof::Pap(Password::reveal(hidden, masks, self.lanes)),
                 None,
@@ -284,12 +328,42 @@ impl<'s> Batch<'s> {
                 },
                 Some(response),
             ),
+            (Ok(Method::MsChap(exchange)), _) => (Proof::MsChap(exchange), None),
+            (Ok(Method::MsChap2(exchange)), _) => (Proof::MsChap2(exchange), None),
             (Ok(Method::None | Method::Pap(_)), _) => (Proof::None, None),
         };
-        let attributes = &request.attributes;
-        match decide(attributes, &proof, directory, self.now, profile, self.lanes) {
-            Decision::Now(granted) => (granted, None),
-            Decision::IfChap(job, granted) => (granted, sent.map(|response| (job, response))),
+        let asked = Asked {
+            packet: &request.received.to.packet,
+            request: &request.attributes,
+            realms: &self.settings.realms,
+            directory,
+            now: self.now,
+        };
+        let (grant, if_chap) = match decide(&asked, &proof, profile, proven, self.lanes) {
+            Decision::Now(grant) => (grant, None),
+            Decision::IfChap(job, grant) => (grant, sent.map(|response| (job, response))),
+        };
+        let grant = grant.and_then(|grant| self.within_limit(grant, &asked, profile));
+        (grant, if_chap)
+    }
+
+    /// The grant, unless the subscription has as many sessions as its plan allows.
+    #[inline]
+    fn within_limit<D: Directory>(
+        &self,
+        grant: Grant,
+        asked: &Asked<'_, '_, D>,
+        profile: &Profile,
+    ) -> Result<Grant, RejectReason> {
+        let plan = self.settings.plan(profile.plan);
+        let Some(limit) = plan.and_then(|plan| plan.session_limit) else {
+            return Ok(grant);
+        };
+        let station = asked.request.calling_station_mac();
+        if asked.directory.live_sessions(&profile.class, station) < u32::from(limit.get()) {
+            Ok(grant)
+        } else {
+            Err(RejectReason::SessionLimit)
         }
     }
 
@@ -313,7 +387,14 @@ impl<'s> Batch<'s> {
         let right = self.lanes.digest(digest).ct_eq(&response[1..]);
         if !bool::from(right) {
             answer.outcome = Outcome::Reject(RejectReason::WrongPassword);
-            answer.len = answer.to.access(answer.outcome, &Profile::default(), reply);
+            let says = AccessReply {
+                outcome: answer.outcome,
+                profile: &Profile::default(),
+                words: Words::None,
+                routes: &[],
+                wants_identity: false,
+            };
+            answer.len = answer.to.access(&says, reply);
         }
     }
 

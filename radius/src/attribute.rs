@@ -27,14 +27,22 @@ attributes! {
     FRAMED_IP_ADDRESS = 8;
     /// Name of a filter list on the NAS (RFC 2865 section 5.11).
     FILTER_ID = 11;
+    /// Largest packet to the subscriber, in octets; bounds EAP packets too (RFC 2865 section 5.12, RFC 3579 section 2.4).
+    FRAMED_MTU = 12;
     /// Text shown to the subscriber (RFC 2865 section 5.18).
     REPLY_MESSAGE = 18;
+    /// A route to the subscriber, as text (RFC 2865 section 5.22).
+    FRAMED_ROUTE = 22;
+    /// Opaque octets the NAS returns with the answer to a challenge (RFC 2865 section 5.24).
+    STATE = 24;
     /// Opaque octets the NAS returns in accounting (RFC 2865 section 5.25).
     CLASS = 25;
     /// Attributes of one vendor (RFC 2865 section 5.26).
     VENDOR_SPECIFIC = 26;
     /// Longest duration of the session in seconds (RFC 2865 section 5.27).
     SESSION_TIMEOUT = 27;
+    /// Longest silence of a session in seconds (RFC 2865 section 5.28).
+    IDLE_TIMEOUT = 28;
     /// What the subscriber called: access point, port (RFC 2865 section 5.30).
     CALLED_STATION_ID = 30;
     /// Where the subscriber calls from: usually the MAC (RFC 2865 section 5.31).
@@ -77,16 +85,26 @@ attributes! {
     ACCT_INTERIM_INTERVAL = 85;
     /// Port as text (RFC 2869 section 5.17).
     NAS_PORT_ID = 87;
+    /// Name of the NAS's pool of IPv4 addresses (RFC 2869 section 5.18).
+    FRAMED_POOL = 88;
+    /// A name for the subscriber that tells nothing else of them (RFC 4372).
+    CHARGEABLE_USER_IDENTITY = 89;
     /// IPv6 address of the NAS (RFC 3162 section 2.1).
     NAS_IPV6_ADDRESS = 95;
     /// The subscriber's IPv6 prefix on the link (RFC 3162 section 2.3).
     FRAMED_IPV6_PREFIX = 97;
+    /// An IPv6 route to the subscriber, as text (RFC 3162 section 2.5).
+    FRAMED_IPV6_ROUTE = 99;
+    /// Name of the NAS's pool of IPv6 prefixes for the link (RFC 3162 section 2.6).
+    FRAMED_IPV6_POOL = 100;
     /// Why a change or a disconnect was refused (RFC 5176 section 3.5).
     ERROR_CAUSE = 101;
     /// Prefix delegated to the subscriber by DHCPv6 (RFC 4818).
     DELEGATED_IPV6_PREFIX = 123;
     /// The subscriber's IPv6 address (RFC 6911 section 3.1).
     FRAMED_IPV6_ADDRESS = 168;
+    /// Name of the NAS's pool of prefixes to delegate (RFC 6911 section 3.5).
+    DELEGATED_IPV6_PREFIX_POOL = 171;
 }
 
 /// SMI private enterprise number of a vendor.
@@ -96,6 +114,8 @@ pub struct Vendor(pub u32);
 impl Vendor {
     /// Microsoft (RFC 2548).
     pub const MICROSOFT: Self = Self(311);
+    /// Broadband Forum, formerly ADSL Forum (RFC 4679).
+    pub const BROADBAND_FORUM: Self = Self(3561);
     /// Wireless ISP roaming.
     pub const WISPR: Self = Self(14122);
     /// MikroTik `RouterOS`.
@@ -106,8 +126,32 @@ impl Vendor {
 pub mod microsoft {
     /// MS-CHAP-Response (RFC 2548 section 2.1.3).
     pub const MS_CHAP_RESPONSE: u8 = 1;
+    /// MS-CHAP-Error: identifier and text (RFC 2548 section 2.1.5).
+    pub const MS_CHAP_ERROR: u8 = 2;
+    /// MS-MPPE-Encryption-Policy (RFC 2548 section 2.4.4).
+    pub const MPPE_ENCRYPTION_POLICY: u8 = 7;
+    /// MS-MPPE-Encryption-Types (RFC 2548 section 2.4.5).
+    pub const MPPE_ENCRYPTION_TYPES: u8 = 8;
+    /// MS-CHAP-Challenge: 8 octets, with MS-CHAPv2 16 (RFC 2548 section 2.1.2).
+    pub const MS_CHAP_CHALLENGE: u8 = 11;
+    /// MS-CHAP-MPPE-Keys, hidden as a User-Password (RFC 2548 section 2.4.1).
+    pub const MS_CHAP_MPPE_KEYS: u8 = 12;
+    /// MS-MPPE-Send-Key, salted and hidden (RFC 2548 section 2.4.2).
+    pub const MPPE_SEND_KEY: u8 = 16;
+    /// MS-MPPE-Recv-Key, salted and hidden (RFC 2548 section 2.4.3).
+    pub const MPPE_RECV_KEY: u8 = 17;
     /// MS-CHAP2-Response (RFC 2548 section 2.3.2).
     pub const MS_CHAP2_RESPONSE: u8 = 25;
+    /// MS-CHAP2-Success: identifier and what proves us to the peer (RFC 2548 section 2.3.3).
+    pub const MS_CHAP2_SUCCESS: u8 = 26;
+}
+
+/// Attributes of [`Vendor::BROADBAND_FORUM`].
+pub mod broadband_forum {
+    /// Agent-Circuit-Id: the line, as the access node calls it (RFC 4679 section 3.3.1).
+    pub const AGENT_CIRCUIT_ID: u8 = 1;
+    /// Agent-Remote-Id: the subscriber's end of the line (RFC 4679 section 3.3.2).
+    pub const AGENT_REMOTE_ID: u8 = 2;
 }
 
 /// Attributes of [`Vendor::WISPR`].

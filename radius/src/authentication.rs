@@ -3,12 +3,18 @@
 //! Pure but for the directory that is asked. Not here: signatures and duplicates (`access`),
 //! how the answer is written (`reply`).
 
+use zeroize::Zeroizing;
+
 use crate::UnixSeconds;
 use crate::crypto::{ChapPassword, Password};
 use crate::directory::{Access, Credential, Directory, Identity, Profile};
 use crate::lanes::{JobId, Lanes};
+use crate::mschap::{self, NT_HASH_LEN, NtHash, SUCCESS_LEN, SessionKeys};
+use crate::packet::Packet;
+use crate::realm::Realms;
 use crate::reason::RejectReason;
 use crate::request::AccessRequest;
+use crate::vendor_attributes::{Line, MsChap, MsChap2, line};
 
 /// What an accepted subscriber gets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +34,18 @@ pub(crate) enum Proof<'a> {
         response: &'a ChapPassword,
         challenge: &'a [u8],
     },
+    MsChap(MsChap<'a>),
+    MsChap2(MsChap2<'a>),
+}
+
+/// What an MS-CHAP peer is owed besides the Access-Accept.
+pub(crate) enum MsChapProof {
+    /// The hash of the hash, from which both sides make their keys.
+    Version1(Zeroizing<[u8; NT_HASH_LEN]>),
+    Version2 {
+        success: [u8; SUCCESS_LEN],
+        keys: SessionKeys,
+    },
 }
 
 impl Proof<'_> {
@@ -43,6 +61,8 @@ impl Proof<'_> {
                 response,
                 challenge,
             } => password.matches_chap(response, challenge),
+            // No NAS proves a MAC by MS-CHAP.
+            Self::MsChap(_) | Self::MsChap2(_) => false,
         }
     }
 
@@ -51,79 +71,197 @@ impl Proof<'_> {
         match self {
             Self::None => true,
             Self::Pap(sent) => sent.is_empty(),
-            Self::Chap { .. } => false,
+            Self::Chap { .. } | Self::MsChap(_) | Self::MsChap2(_) => false,
         }
     }
 }
 
 /// What becomes of a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Decision {
     Now(Result<Grant, RejectReason>),
     /// This, if the digest that was queued is the CHAP response sent; else the password is wrong.
     IfChap(JobId, Result<Grant, RejectReason>),
 }
 
-/// Decides on a request whose packet is known to be genuine; fills `profile` if the directory knows them.
+/// Whom a request is decided for, by what rules.
+pub(crate) struct Asked<'r, 'a, D> {
+    pub(crate) packet: &'r Packet<'a>,
+    pub(crate) request: &'r AccessRequest<'a>,
+    pub(crate) realms: &'r Realms,
+    pub(crate) directory: &'r D,
+    pub(crate) now: UnixSeconds,
+}
+
+/// Decides on a request whose packet is known to be genuine; fills `profile` if the directory knows them, and
+/// `proven` if they have proven themselves by MS-CHAP.
 ///
 /// A call-check is a User-Name that is a MAC, with no password, an empty one, or the MAC as sent;
 /// or no password, no such User-Name, and a Calling-Station-Id that is a MAC (then Service-Type must be
 /// Call-Check unless there is no User-Name at all). If both attributes are MACs they must agree: otherwise
-/// a subscriber could type another's MAC as a user name.
-pub(crate) fn decide(
-    request: &AccessRequest<'_>,
+/// a subscriber could type another's MAC as a user name. Whom no MAC tells is found by the line, under the same
+/// conditions, or with the circuit or remote id itself as User-Name.
+#[inline]
+pub(crate) fn decide<D: Directory>(
+    asked: &Asked<'_, '_, D>,
     proof: &Proof<'_>,
-    directory: &impl Directory,
-    now: UnixSeconds,
     profile: &mut Profile,
+    proven: &mut Option<MsChapProof>,
     lanes: &mut Lanes,
 ) -> Decision {
-    if let Some(mac) = call_check(request, proof) {
-        if request
-            .calling_station_mac()
-            .is_some_and(|other| other != mac)
-        {
-            return Decision::Now(Err(RejectReason::StationMismatch));
-        }
-        if directory.find(&Identity::Mac(mac), now, profile) {
-            return Decision::Now(match profile.credential {
-                Credential::CallCheck => grant(profile),
-                Credential::Missing | Credential::Password(_) => Err(RejectReason::NoCredential),
-            });
-        }
-        // With a password, the MAC may still be an ordinary user name.
-        if proof.is_empty() {
-            return Decision::Now(Ok(Grant::Unknown));
-        }
+    if let Some(decided) = call_check(asked, proof, profile) {
+        return Decision::Now(decided);
     }
-    let (Some(user_name), Proof::Pap(_) | Proof::Chap { .. }) = (request.user_name, proof) else {
+    let (Some(user_name), false) = (asked.request.user_name, matches!(proof, Proof::None)) else {
         return Decision::Now(Err(RejectReason::NoCredential));
     };
-    if !directory.find(&Identity::UserName(user_name), now, profile) {
-        return Decision::Now(Ok(Grant::Unknown));
-    }
-    let password = match &profile.credential {
-        // An empty password on file would let everybody in who sends none.
-        Credential::Password(password) if !password.is_empty() => password,
-        Credential::Password(_) | Credential::Missing | Credential::CallCheck => {
-            return Decision::Now(Err(RejectReason::NoCredential));
-        }
+    let name = match asked.realms.name(user_name) {
+        Ok(name) => name,
+        Err(reason) => return Decision::Now(Err(reason)),
     };
-    match proof {
-        Proof::Chap {
-            response,
-            challenge,
-        } => {
+    let identity = Identity::UserName(name);
+    if !asked.directory.find(&identity, asked.now, profile) {
+        return Decision::Now(match proof {
+            // The peer asks for a proof that we know its password: it would hang up.
+            Proof::MsChap2(_) => Err(RejectReason::UnknownUser),
+            Proof::None | Proof::Pap(_) | Proof::Chap { .. } | Proof::MsChap(_) => {
+                Ok(Grant::Unknown)
+            }
+        });
+    }
+    prove(user_name, proof, profile, proven, lanes)
+}
+
+/// Decides by what the subscriber has on file.
+#[inline]
+fn prove(
+    user_name: &[u8],
+    proof: &Proof<'_>,
+    profile: &Profile,
+    proven: &mut Option<MsChapProof>,
+    lanes: &mut Lanes,
+) -> Decision {
+    match (&profile.credential, proof) {
+        // An empty password on file would let everybody in who sends none.
+        (Credential::Password(password), _) if password.is_empty() => {
+            Decision::Now(Err(RejectReason::NoCredential))
+        }
+        (Credential::Password(password), Proof::Pap(sent)) => {
+            Decision::Now(granted_if(sent.matches(password), profile))
+        }
+        (
+            Credential::Password(password),
+            Proof::Chap {
+                response,
+                challenge,
+            },
+        ) => {
             let job = password.queue_chap(response[0], challenge, lanes);
             Decision::IfChap(job, grant(profile))
         }
-        Proof::Pap(sent) if sent.matches(password) => Decision::Now(grant(profile)),
-        Proof::Pap(_) | Proof::None => Decision::Now(Err(RejectReason::WrongPassword)),
+        (Credential::Password(password), Proof::MsChap(_) | Proof::MsChap2(_)) => {
+            match NtHash::of(password) {
+                Some(hash) => {
+                    Decision::Now(prove_by_hash(user_name, proof, &hash, profile, proven))
+                }
+                None => Decision::Now(Err(RejectReason::CredentialForm)),
+            }
+        }
+        (Credential::NtHash(hash), _) => {
+            Decision::Now(prove_by_hash(user_name, proof, hash, profile, proven))
+        }
+        (Credential::Missing | Credential::CallCheck, _) | (_, Proof::None) => {
+            Decision::Now(Err(RejectReason::NoCredential))
+        }
+    }
+}
+
+#[cold]
+fn prove_by_hash(
+    user_name: &[u8],
+    proof: &Proof<'_>,
+    hash: &NtHash,
+    profile: &Profile,
+    proven: &mut Option<MsChapProof>,
+) -> Result<Grant, RejectReason> {
+    match proof {
+        Proof::None => Err(RejectReason::NoCredential),
+        Proof::Chap { .. } => Err(RejectReason::CredentialForm),
+        Proof::Pap(sent) => granted_if(hash.is_of(sent), profile),
+        Proof::MsChap(sent) => {
+            if !hash.answers(sent.challenge, sent.response()) {
+                return Err(RejectReason::WrongPassword);
+            }
+            *proven = Some(MsChapProof::Version1(hash.hash()));
+            grant(profile)
+        }
+        Proof::MsChap2(sent) => {
+            let challenge = mschap::challenge(
+                sent.peer_challenge(),
+                sent.authenticator_challenge,
+                user_name,
+            );
+            if !hash.answers(&challenge, sent.response()) {
+                return Err(RejectReason::WrongPassword);
+            }
+            *proven = Some(MsChapProof::Version2 {
+                success: hash.success(sent.response(), &challenge),
+                keys: hash.session_keys(sent.response()),
+            });
+            grant(profile)
+        }
+    }
+}
+
+fn granted_if(right: bool, profile: &Profile) -> Result<Grant, RejectReason> {
+    if right {
+        grant(profile)
+    } else {
+        Err(RejectReason::WrongPassword)
+    }
+}
+
+/// Decides by what the NAS vouches for; `None` if this is no call-check, or a password may say more.
+#[inline]
+fn call_check<D: Directory>(
+    asked: &Asked<'_, '_, D>,
+    proof: &Proof<'_>,
+    profile: &mut Profile,
+) -> Option<Result<Grant, RejectReason>> {
+    let request = asked.request;
+    let mac = vouched_mac(request, proof);
+    if let Some(mac) = mac {
+        let station = request.calling_station_mac();
+        if station.is_some_and(|other| other != mac) {
+            return Some(Err(RejectReason::StationMismatch));
+        }
+        if asked
+            .directory
+            .find(&Identity::Mac(mac), asked.now, profile)
+        {
+            return Some(vouched(profile));
+        }
+    }
+    if request.line
+        && let Some(line) = vouched_line(asked, proof, mac.is_some())
+        && asked.directory.find(&line, asked.now, profile)
+    {
+        return Some(vouched(profile));
+    }
+    // With a password, the MAC may still be an ordinary user name.
+    (mac.is_some() && proof.is_empty()).then_some(Ok(Grant::Unknown))
+}
+
+fn vouched(profile: &Profile) -> Result<Grant, RejectReason> {
+    match profile.credential {
+        Credential::CallCheck => grant(profile),
+        Credential::Missing | Credential::Password(_) | Credential::NtHash(_) => {
+            Err(RejectReason::NoCredential)
+        }
     }
 }
 
 /// The MAC the NAS vouches for, if this is a call-check.
-fn call_check(request: &AccessRequest<'_>, proof: &Proof<'_>) -> Option<[u8; 6]> {
+fn vouched_mac(request: &AccessRequest<'_>, proof: &Proof<'_>) -> Option<[u8; 6]> {
     match (request.user_name, request.user_name_mac()) {
         (Some(user_name), Some(mac)) => (proof.is_empty() || proof.is_by(user_name)).then_some(mac),
         (Some(_), None) if !request.is_call_check() => None,
@@ -132,6 +270,27 @@ fn call_check(request: &AccessRequest<'_>, proof: &Proof<'_>) -> Option<[u8; 6]>
             station.filter(|_| proof.is_empty())
         }
     }
+}
+
+/// The line the NAS vouches for, if this is a call-check.
+#[cold]
+fn vouched_line<'a, D>(
+    asked: &Asked<'_, 'a, D>,
+    proof: &Proof<'_>,
+    by_mac: bool,
+) -> Option<Identity<'a>> {
+    let Line { circuit, remote } = line(asked.packet);
+    if circuit.is_none() && remote.is_none() {
+        return None;
+    }
+    let named = match asked.request.user_name {
+        None => proof.is_empty(),
+        Some(user_name) if Some(user_name) == circuit || Some(user_name) == remote => {
+            proof.is_empty() || proof.is_by(user_name)
+        }
+        Some(_) => asked.request.is_call_check() && proof.is_empty(),
+    };
+    (by_mac || named).then_some(Identity::Line { circuit, remote })
 }
 
 fn grant(profile: &Profile) -> Result<Grant, RejectReason> {

@@ -30,6 +30,10 @@ const BEFORE_AUTHENTICATOR_LEN: usize = 4;
 /// Where the value of a packet's first attribute begins.
 const FIRST_VALUE_AT: usize = HEADER_LEN + 2;
 const ZEROS: Authenticator = [0; AUTHENTICATOR_LEN];
+/// Octets of the salt of a hidden key.
+const SALT_LEN: usize = 2;
+/// The most octets of a hidden key: salt, and 32 octets of key behind their length, padded.
+pub(crate) const HIDDEN_KEY_LEN_MAX: usize = SALT_LEN + 3 * BLOCK_LEN;
 /// What HMAC mixes the key with (RFC 2104 section 2).
 const INNER_PAD: u8 = 0x36;
 const OUTER_PAD: u8 = 0x5c;
@@ -147,6 +151,34 @@ impl Secret {
             lanes.queue(&Start::FRESH, [&self.octets, previous]);
         }
         first
+    }
+
+    /// Hides a key of up to 32 octets as MS-MPPE-Send-Key and MS-MPPE-Recv-Key do (RFC 2548 section 2.4.2); returns
+    /// the octets used. `salt` must be another one for each key of a packet.
+    pub(crate) fn hide_key(
+        &self,
+        key: &[u8],
+        salt: [u8; SALT_LEN],
+        request: &Authenticator,
+        hidden: &mut [u8; HIDDEN_KEY_LEN_MAX],
+    ) -> usize {
+        let (head, body) = hidden.split_at_mut(SALT_LEN);
+        // The RFC wants the first bit of a salt set.
+        head.copy_from_slice(&[salt[0] | 0x80, salt[1]]);
+        body.fill(0);
+        body[0] = u8::try_from(key.len()).expect("a key has 32 octets at most");
+        body[1..=key.len()].copy_from_slice(key);
+        let len = (1 + key.len()).next_multiple_of(BLOCK_LEN);
+        let mut previous = [0; AUTHENTICATOR_LEN + SALT_LEN];
+        previous[..AUTHENTICATOR_LEN].copy_from_slice(request);
+        previous[AUTHENTICATOR_LEN..].copy_from_slice(head);
+        let mut previous = previous.as_slice();
+        let (blocks, _none) = body[..len].as_chunks_mut::<BLOCK_LEN>();
+        for block in blocks {
+            xor(block, previous, self);
+            previous = &*block;
+        }
+        SALT_LEN + len
     }
 
     fn packet_digest(&self, octets: &[u8], authenticator: &Authenticator) -> Authenticator {
@@ -367,7 +399,7 @@ impl Password {
     }
 
     /// The octets before the padding.
-    fn clear(&self) -> &[u8] {
+    pub(crate) fn clear(&self) -> &[u8] {
         let len = self.padded.iter().rposition(|octet| *octet != 0);
         &self.padded[..len.map_or(0, |last| last + 1)]
     }
@@ -428,7 +460,7 @@ impl<'a> Hidden<'a> {
 /// The value of a CHAP-Password attribute: identifier, then the response.
 pub type ChapPassword = [u8; 1 + AUTHENTICATOR_LEN];
 
-fn xor(block: &mut [u8; BLOCK_LEN], previous: &Authenticator, secret: &Secret) {
+fn xor(block: &mut [u8; BLOCK_LEN], previous: &[u8], secret: &Secret) {
     let mut md5 = Md5::new();
     md5.update(&**secret.octets);
     md5.update(previous);

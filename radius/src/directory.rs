@@ -5,10 +5,11 @@
 //!
 //! Not here: how a standing follows from facts (`subscription`).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::UnixSeconds;
 use crate::crypto::Password;
+use crate::mschap::NtHash;
 
 /// Octets of the Class attribute: they name the subscription and come back in accounting.
 pub const CLASS_LEN: usize = 16;
@@ -21,6 +22,15 @@ pub enum Identity<'a> {
     UserName(&'a [u8]),
     /// The MAC of a call-check, where the NAS vouches for the subscriber and no password is involved.
     Mac([u8; 6]),
+    /// The line of a call-check, as the access node calls it (RFC 4679), at least one of both. Who has a circuit
+    /// id on file is found by it alone, and must have the remote id as well if one is on file; who has none, by the
+    /// remote id.
+    Line {
+        /// Agent-Circuit-Id as sent.
+        circuit: Option<&'a [u8]>,
+        /// Agent-Remote-Id as sent.
+        remote: Option<&'a [u8]>,
+    },
 }
 
 /// Finds subscribers.
@@ -29,6 +39,19 @@ pub trait Directory {
     ///
     /// `profile` comes as [`Profile::default`]: what is not filled refuses.
     fn find(&self, identity: &Identity<'_>, now: UnixSeconds, profile: &mut Profile) -> bool;
+
+    /// Live sessions of the subscription that is called so, without those of the station that asks: equipment
+    /// redials while its old session is still open. Asked only where a plan limits them.
+    fn live_sessions(&self, class: &[u8; CLASS_LEN], station: Option<[u8; 6]>) -> u32 {
+        let _ = (class, station);
+        0
+    }
+
+    /// Networks behind the subscriber of the subscription that is called so. Asked only where a profile says so.
+    fn routes(&self, class: &[u8; CLASS_LEN]) -> [Option<Route>; FRAMED_ROUTES_MAX] {
+        let _ = class;
+        [None; FRAMED_ROUTES_MAX]
+    }
 
     /// Told which User-Names a batch is about to ask for: a large directory fetches them from memory all at
     /// once. All of them are from requests that are genuine; some may not be asked for in the end.
@@ -43,10 +66,12 @@ pub enum Credential {
     /// Nothing is on file: nobody can log in by this.
     #[default]
     Missing,
-    /// A call-check by MAC is enough. A user name never is.
+    /// A call-check by MAC or line is enough. A user name never is.
     CallCheck,
-    /// The password, for PAP and CHAP.
+    /// The password, for every method.
     Password(Password),
+    /// Its NT hash, for PAP and MS-CHAP.
+    NtHash(NtHash),
 }
 
 /// The three classes of access.
@@ -59,6 +84,20 @@ pub enum Access {
     /// No session at all.
     #[default]
     Reject,
+}
+
+/// The most networks behind one subscriber.
+pub const FRAMED_ROUTES_MAX: usize = 4;
+
+/// A network behind a subscriber, whose address is the gateway.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Route {
+    /// Its first address.
+    pub network: IpAddr,
+    /// Bits that count: 32 or 128 at most.
+    pub length: u8,
+    /// Smaller is better.
+    pub metric: Option<u8>,
 }
 
 /// What the directory knows about a subscriber at one instant. No heap, no `Debug`: it holds a password.
@@ -80,8 +119,12 @@ pub struct Profile {
     pub interim_seconds: u32,
     /// A fixed address.
     pub framed_ipv4: Option<Ipv4Addr>,
+    /// A fixed prefix of the link and its length in bits, 128 at most.
+    pub framed_ipv6: Option<(Ipv6Addr, u8)>,
     /// A fixed delegated prefix and its length in bits, 128 at most.
     pub delegated_ipv6: Option<(Ipv6Addr, u8)>,
+    /// There are networks behind the subscriber: [`Directory::routes`] tells them.
+    pub has_routes: bool,
     /// The subscription's id: goes out as Class, comes back in accounting.
     pub class: [u8; CLASS_LEN],
 }

@@ -25,13 +25,17 @@ mod duplicates;
 pub mod dynamic;
 mod lanes;
 mod mac;
+pub mod mschap;
 pub mod nas;
 pub mod packet;
+pub mod plan;
+pub mod realm;
 mod reason;
 mod reply;
 mod request;
 pub mod server;
 mod settings;
+mod vendor_attributes;
 
 /// Seconds since 1970-01-01T00:00:00Z, as the caller's clock says.
 ///

@@ -72,8 +72,23 @@ reasons! {
         NoCredential = "no_credential",
         /// More than one authentication method in one request.
         AmbiguousCredential = "ambiguous_credential",
-        /// A method we do not speak.
+        /// A method we do not speak, or that the settings do not allow.
         UnsupportedMethod = "unsupported_method",
+        /// A method that what is on file cannot serve: CHAP or EAP-MD5 with an NT hash, MS-CHAP with a
+        /// password that is not text.
+        CredentialForm = "credential_form",
+        /// The realm of the User-Name is one that the settings refuse.
+        Realm = "realm",
+        /// The subscription has as many live sessions as its plan allows.
+        SessionLimit = "session_limit",
+        /// An EAP packet that does not fit the conversation.
+        EapProtocol = "eap_protocol",
+        /// The State names no EAP conversation of this NAS: it took too long, or was never there.
+        EapStateUnknown = "eap_state_unknown",
+        /// The EAP peer wants none of the methods that the settings allow.
+        EapMethodRefused = "eap_method_refused",
+        /// The TLS handshake of an EAP method failed: the peer's certificate, its trust in ours, or its version.
+        TlsFailed = "tls_failed",
         /// User-Name and Calling-Station-Id of a call-check are different MACs.
         StationMismatch = "station_mismatch",
         /// An attribute has an impossible length (RFC 2865 section 5 asks for a reject).
@@ -114,6 +129,8 @@ pub enum Outcome {
     AcceptGarden,
     /// Access-Accept into the garden of somebody the directory does not know, by setting.
     AcceptUnknown,
+    /// Access-Challenge: an EAP conversation goes on.
+    Challenge,
     /// Access-Reject.
     Reject(RejectReason),
     /// The reply of before, to a retransmission.
@@ -129,6 +146,7 @@ impl Outcome {
             Self::AcceptFull => "accept_full",
             Self::AcceptGarden => "accept_garden",
             Self::AcceptUnknown => "accept_unknown",
+            Self::Challenge => "challenge",
             Self::Reject(_) => "reject",
             Self::Duplicate => "duplicate",
             Self::StatusServer => "status_server",
@@ -142,6 +160,7 @@ pub struct Counters {
     accept_full: AtomicU64,
     accept_garden: AtomicU64,
     accept_unknown: AtomicU64,
+    challenge: AtomicU64,
     duplicate: AtomicU64,
     status_server: AtomicU64,
     rejected: [AtomicU64; RejectReason::ALL.len()],
@@ -176,6 +195,7 @@ impl Counters {
             Outcome::AcceptFull => &self.accept_full,
             Outcome::AcceptGarden => &self.accept_garden,
             Outcome::AcceptUnknown => &self.accept_unknown,
+            Outcome::Challenge => &self.challenge,
             Outcome::Reject(reason) => &self.rejected[reason.index()],
             Outcome::Duplicate => &self.duplicate,
             Outcome::StatusServer => &self.status_server,

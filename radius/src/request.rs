@@ -2,11 +2,12 @@
 //!
 //! Collects; judges only what the octets alone can say. Not here: secrets, who may connect (`server`).
 
-use crate::attribute::{AttributeType, Vendor, microsoft, service_type};
+use crate::attribute::{AttributeType, Vendor, service_type};
 use crate::crypto::{ChapPassword, Hidden};
 use crate::mac;
 use crate::packet::{AUTHENTICATOR_LEN, Attribute, Packet};
 use crate::reason::RejectReason;
+use crate::vendor_attributes::{MsChap, MsChap2, mschap_exchange};
 
 /// The shortest CHAP-Challenge (RFC 2865 section 5.40).
 const CHAP_CHALLENGE_LEN_MIN: usize = 5;
@@ -48,6 +49,15 @@ pub(crate) enum Flaw {
     BadValue,
 }
 
+impl From<Flaw> for RejectReason {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::BadValue => Self::BadAttribute,
+            Flaw::Repeated => Self::RepeatedAttribute,
+        }
+    }
+}
+
 /// How a request proves its identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Method<'a> {
@@ -60,6 +70,12 @@ pub(crate) enum Method<'a> {
         response: &'a ChapPassword,
         challenge: &'a [u8],
     },
+    /// By MS-CHAP-Response.
+    MsChap(MsChap<'a>),
+    /// By MS-CHAP2-Response.
+    MsChap2(MsChap2<'a>),
+    /// By EAP-Message.
+    Eap,
 }
 
 /// The attributes of an Access-Request that decide its answer.
@@ -71,7 +87,12 @@ pub(crate) struct AccessRequest<'a> {
     chap_challenge: Option<&'a [u8]>,
     pub(crate) calling_station_id: Option<&'a [u8]>,
     service_type: Option<u32>,
-    ms_chap: bool,
+    /// There are attributes of Microsoft, which may be an MS-CHAP exchange.
+    microsoft: bool,
+    /// There are attributes of the Broadband Forum, which may name a line.
+    pub(crate) line: bool,
+    /// The NAS asks for a Chargeable-User-Identity (RFC 4372 section 2.1).
+    pub(crate) wants_identity: bool,
     pub(crate) eap: bool,
     pub(crate) message_authenticator: MessageAuthenticator,
     /// There is a Proxy-State to be echoed.
@@ -113,8 +134,12 @@ impl<'a> AccessRequest<'a> {
                 self.proxy_state = true;
                 None
             }
+            AttributeType::CHARGEABLE_USER_IDENTITY => {
+                self.wants_identity = true;
+                None
+            }
             AttributeType::VENDOR_SPECIFIC => {
-                self.ms_chap |= is_ms_chap(attribute.vendor());
+                self.note_vendor(attribute.vendor());
                 None
             }
             _ => None,
@@ -122,21 +147,36 @@ impl<'a> AccessRequest<'a> {
         self.flaw = self.flaw.or(flaw);
     }
 
+    /// Remembers whose attributes there are: few requests have any that matter, so those are read when they do.
+    fn note_vendor(&mut self, vendor: Option<(Vendor, u8)>) {
+        match vendor {
+            Some((Vendor::MICROSOFT, _)) => self.microsoft = true,
+            Some((Vendor::BROADBAND_FORUM, _)) => self.line = true,
+            Some(_) | None => {}
+        }
+    }
+
     /// The one authentication method the request carries.
     ///
     /// # Errors
     /// When attributes are flawed, there is more than one method, or it is one we do not speak.
     pub(crate) fn method(&self, packet: &Packet<'a>) -> Result<Method<'a>, RejectReason> {
-        match self.flaw {
-            Some(Flaw::BadValue) => return Err(RejectReason::BadAttribute),
-            Some(Flaw::Repeated) => return Err(RejectReason::RepeatedAttribute),
-            None => {}
+        if let Some(flaw) = self.flaw {
+            return Err(flaw.into());
         }
-        if self.method_count() > 1 {
+        let ms_chap = if self.microsoft {
+            mschap_exchange(packet)?
+        } else {
+            None
+        };
+        if self.method_count() + usize::from(ms_chap.is_some()) > 1 {
             return Err(RejectReason::AmbiguousCredential);
         }
-        if self.eap || self.ms_chap {
-            return Err(RejectReason::UnsupportedMethod);
+        if self.eap {
+            return Ok(Method::Eap);
+        }
+        if let Some(method) = ms_chap {
+            return Ok(method);
         }
         if let Some(hidden) = self.user_password {
             let hidden = Hidden::new(hidden).ok_or(RejectReason::BadAttribute)?;
@@ -154,7 +194,6 @@ impl<'a> AccessRequest<'a> {
         [
             self.user_password.is_some(),
             self.chap_password.is_some(),
-            self.ms_chap,
             self.eap,
         ]
         .into_iter()
@@ -179,16 +218,6 @@ impl<'a> AccessRequest<'a> {
     pub(crate) fn calling_station_mac(&self) -> Option<[u8; 6]> {
         self.calling_station_id.and_then(mac::parse)
     }
-}
-
-fn is_ms_chap(vendor: Option<(Vendor, u8)>) -> bool {
-    matches!(
-        vendor,
-        Some((
-            Vendor::MICROSOFT,
-            microsoft::MS_CHAP_RESPONSE | microsoft::MS_CHAP2_RESPONSE
-        ))
-    )
 }
 
 /// Fills an attribute that may appear once.

@@ -22,8 +22,9 @@ use crate::lanes::Lanes;
 use crate::packet::PACKET_LEN_MAX;
 
 pub use crate::duplicates::Ticket;
+pub use crate::plan::{PlanTerms, Rates};
 pub use crate::reason::{Counters, DropReason, Outcome, RejectReason};
-pub use crate::settings::{GardenSettings, PREPARED_MAX, Rates, Settings, Unknown};
+pub use crate::settings::{GardenSettings, PREPARED_MAX, Settings, Unknown};
 
 /// Where a reply is written.
 pub type ReplyBuffer = [u8; PACKET_LEN_MAX];

@@ -11,6 +11,8 @@ use std::ops::Range;
 use crate::dialect::{self, Dialect, Fill, GardenName, Template};
 use crate::nas::NasTable;
 use crate::packet::{EncodeError, Encoder, HEADER_LEN, PACKET_LEN_MAX};
+use crate::plan::{PlanTerms, Rates};
+use crate::realm::Realms;
 
 /// The most encodings prepared: plans times dialects. Plans beyond are encoded when they are asked for.
 pub const PREPARED_MAX: usize = 4096;
@@ -44,21 +46,13 @@ pub struct GardenSettings {
     pub unknown: Unknown,
 }
 
-/// What a plan gives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Rates {
-    /// Rate towards the subscriber.
-    pub down_kbps: u32,
-    /// Rate from the subscriber.
-    pub up_kbps: u32,
-}
-
 /// Everything a reload may change. Shared by all workers.
 #[derive(Debug)]
 pub struct Settings {
     pub(crate) nas: NasTable,
     pub(crate) garden: GardenSettings,
-    plans: Vec<Rates>,
+    pub(crate) realms: Realms,
+    plans: Vec<PlanTerms>,
     prepared: Prepared,
 }
 
@@ -77,22 +71,29 @@ struct Prepared {
 }
 
 impl Settings {
-    /// Takes who we talk to, how the garden looks and the rates of the plans; a profile names its plan
+    /// Takes who we talk to, how the garden looks and what the plans give; a profile names its plan
     /// by the position here.
-    pub fn new(nas: NasTable, garden: GardenSettings, plans: Vec<Rates>) -> Self {
+    pub fn new(nas: NasTable, garden: GardenSettings, plans: Vec<PlanTerms>) -> Self {
         let prepared = Prepared::new(&nas, &garden, &plans);
         Self {
             nas,
             garden,
+            realms: Realms::default(),
             plans,
             prepared,
         }
     }
 
-    /// The same with the rates of another catalogue.
+    /// The same with these rules for realms.
     #[must_use]
-    pub fn with_plans(&self, plans: Vec<Rates>) -> Self {
-        Self::new(self.nas.clone(), self.garden.clone(), plans)
+    pub fn with_realms(self, realms: Realms) -> Self {
+        Self { realms, ..self }
+    }
+
+    /// The same with another catalogue.
+    #[must_use]
+    pub fn with_plans(&self, plans: Vec<PlanTerms>) -> Self {
+        Self::new(self.nas.clone(), self.garden.clone(), plans).with_realms(self.realms.clone())
     }
 
     /// Who we talk to.
@@ -100,7 +101,12 @@ impl Settings {
         &self.nas
     }
 
-    /// Appends the dialect's attributes for full access with these rates.
+    /// What the plan of that position gives.
+    pub(crate) fn plan(&self, plan: Option<u32>) -> Option<&PlanTerms> {
+        self.plans.get(usize::try_from(plan?).ok()?)
+    }
+
+    /// Appends the attributes of dialect and plan for full access with these rates.
     pub(crate) fn encode_full(
         &self,
         nas_index: usize,
@@ -111,7 +117,11 @@ impl Settings {
     ) -> Result<(), EncodeError> {
         match self.prepared_full(nas_index, plan, rates) {
             Some(octets) => encoder.encoded(octets),
-            None => dialect::encode(&dialect.full, fill(rates, &self.garden), encoder),
+            None => {
+                dialect::encode(&dialect.full, fill(rates, &self.garden), encoder)?;
+                self.plan(plan)
+                    .map_or(Ok(()), |plan| encode_plan(plan, encoder))
+            }
         }
     }
 
@@ -134,7 +144,7 @@ impl Settings {
     /// `None` for a plan these settings do not know with these rates: the catalogue changed a moment ago.
     fn prepared_full(&self, nas_index: usize, plan: Option<u32>, rates: Rates) -> Option<&[u8]> {
         let plan = usize::try_from(plan?).ok()?;
-        if *self.plans.get(plan)? != rates {
+        if self.plans.get(plan)?.rates != rates {
             return None;
         }
         self.prepared.full(nas_index, plan)
@@ -142,7 +152,7 @@ impl Settings {
 }
 
 impl Prepared {
-    fn new(nas: &NasTable, garden: &GardenSettings, plans: &[Rates]) -> Self {
+    fn new(nas: &NasTable, garden: &GardenSettings, plans: &[PlanTerms]) -> Self {
         let mut dialects: Vec<&Dialect> = Vec::new();
         let mut prepared = Self::default();
         for nas in nas.iter() {
@@ -159,20 +169,30 @@ impl Prepared {
         let share = PREPARED_MAX.checked_div(dialects.len()).unwrap_or(0);
         prepared.plan_count = share.min(plans.len());
         for dialect in dialects {
-            let encoded = prepared.encode(&dialect.garden, fill(garden_rates(garden), garden));
+            let rates = garden_rates(garden);
+            let encoded = prepared.encode(&dialect.garden, fill(rates, garden), None);
             prepared.garden.push(encoded);
-            for rates in &plans[..prepared.plan_count] {
-                let encoded = prepared.encode(&dialect.full, fill(*rates, garden));
+            for plan in &plans[..prepared.plan_count] {
+                let fill = fill(plan.rates, garden);
+                let encoded = prepared.encode(&dialect.full, fill, Some(plan));
                 prepared.full.push(encoded);
             }
         }
         prepared
     }
 
-    fn encode(&mut self, templates: &[Template], fill: Fill<'_>) -> Option<Range<usize>> {
+    fn encode(
+        &mut self,
+        templates: &[Template],
+        fill: Fill<'_>,
+        plan: Option<&PlanTerms>,
+    ) -> Option<Range<usize>> {
         let mut buffer = [0; PACKET_LEN_MAX];
         let mut encoder = Encoder::attributes_only(&mut buffer);
         dialect::encode(templates, fill, &mut encoder).ok()?;
+        if let Some(plan) = plan {
+            encode_plan(plan, &mut encoder).ok()?;
+        }
         let attributes = &encoder.close().octets[HEADER_LEN..];
         if attributes.len() > PREPARED_LEN_MAX {
             return None;
@@ -196,6 +216,11 @@ impl Prepared {
         let range = self.garden.get(dialect)?.clone()?;
         self.octets.get(range)
     }
+}
+
+fn encode_plan(plan: &PlanTerms, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    plan.encode_full(encoder)?;
+    plan.encode_pools(encoder)
 }
 
 fn fill(rates: Rates, garden: &GardenSettings) -> Fill<'_> {
@@ -260,6 +285,7 @@ mod tests {
             interim_seconds: 0,
             unknown: Unknown::Reject,
         };
+        let plans = plans.into_iter().map(PlanTerms::from).collect();
         Settings::new(NasTable::new(nas.collect()).unwrap(), garden, plans)
     }
 

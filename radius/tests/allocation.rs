@@ -152,6 +152,7 @@ impl Worker {
                     Outcome::AcceptFull
                     | Outcome::AcceptGarden
                     | Outcome::AcceptUnknown
+                    | Outcome::Challenge
                     | Outcome::StatusServer => self.tally.accepted += 1,
                 },
                 Verdict::Drop(_) => self.tally.dropped += 1,

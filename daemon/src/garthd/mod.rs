@@ -117,7 +117,7 @@ impl Running {
         let radius = Shared {
             settings: Arc::new(ArcSwap::from_pointee(settings::radius(
                 &config,
-                radius::plan_rates(&store),
+                radius::plan_terms(&store),
             )?)),
             store: store.clone(),
             stop: Arc::new(AtomicBool::new(false)),

@@ -12,7 +12,7 @@ use garth_store::Store;
 use super::{portal, settings};
 use crate::admin::Admin;
 use crate::config::{Config, Enforcement, Gateway, NamePattern};
-use crate::radius::plan_rates;
+use crate::radius::plan_terms;
 
 /// What a reload swaps.
 pub(super) struct Reloadable {
@@ -117,7 +117,7 @@ impl Reloadable {
     /// # Errors
     /// Nothing is taken over if any part cannot be built.
     pub(super) fn apply(&mut self, config: &Config, store: &Store) -> anyhow::Result<()> {
-        let radius = settings::radius(config, plan_rates(store))?;
+        let radius = settings::radius(config, plan_terms(store))?;
         let portal = self
             .portal
             .as_ref()

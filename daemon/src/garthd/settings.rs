@@ -6,7 +6,7 @@ use garth_enforcement::{Leave, Ruleset};
 use garth_radius::crypto::{Secret, SecretError};
 use garth_radius::dialect::{Dialect, GardenName, GardenNameError};
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
-use garth_radius::server::{GardenSettings, Rates, Settings, Unknown};
+use garth_radius::server::{GardenSettings, PlanTerms, Settings, Unknown};
 
 use crate::config::{self, Config};
 
@@ -28,7 +28,7 @@ pub(super) enum SettingsError {
 }
 
 /// The NAS table and the garden's attributes; replies are prepared for `plans`.
-pub(super) fn radius(config: &Config, plans: Vec<Rates>) -> Result<Settings, SettingsError> {
+pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings, SettingsError> {
     let nas = config.nas.iter().map(nas).collect::<Result<Vec<_>, _>>()?;
     let garden = GardenSettings {
         down_kbps: config.garden.down_kbps,

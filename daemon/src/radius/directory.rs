@@ -30,6 +30,8 @@ impl Directory for IndexDirectory {
                 .0
                 .index()
                 .by_mac(MacAddress(*mac), |entry| fill(entry, now, true, profile)),
+            // Lines are not kept yet.
+            Identity::Line { .. } => None,
         };
         found.is_some()
     }

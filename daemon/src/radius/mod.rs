@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Cache};
 use garth_radius::UnixSeconds;
-use garth_radius::server::{Counters, Rates, Server, Settings};
+use garth_radius::server::{Counters, PlanTerms, Rates, Server, Settings};
 use garth_store::Store;
 
 use batch::BatchSocket;
@@ -39,19 +39,21 @@ pub(crate) struct Shared {
 impl Shared {
     /// Prepares replies for the catalogue as it is now; workers take them with their next batch.
     pub(crate) fn prepare_plans(&self) {
-        let plans = plan_rates(&self.store);
+        let plans = plan_terms(&self.store);
         self.settings
             .store(Arc::new(self.settings.load().with_plans(plans)));
     }
 }
 
-/// The rates of all plans, by the numbers that the index gives them.
-pub(crate) fn plan_rates(store: &Store) -> Vec<Rates> {
+/// What all plans give, by the numbers that the index gives them.
+pub(crate) fn plan_terms(store: &Store) -> Vec<PlanTerms> {
     let rates = store.index().plan_rates().into_iter();
     rates
-        .map(|rates| Rates {
-            down_kbps: rates.down_kbps,
-            up_kbps: rates.up_kbps,
+        .map(|rates| {
+            PlanTerms::from(Rates {
+                down_kbps: rates.down_kbps,
+                up_kbps: rates.up_kbps,
+            })
         })
         .collect()
 }

@@ -239,7 +239,16 @@ fn two_of_what_may_be_there_once_is_never_accepted() {
         (alice().chap(b"wonderland"), AMBIGUOUS),
         (alice().with(AttributeType::EAP_MESSAGE, b"e"), AMBIGUOUS),
         (
-            alice().with(AttributeType::VENDOR_SPECIFIC, &[0, 0, 1, 55, 25, 2]),
+            alice().with(
+                AttributeType::VENDOR_SPECIFIC,
+                &[
+                    &[0, 0, 1, 55, 11, 18],
+                    [0; 16].as_slice(),
+                    &[25, 52],
+                    &[0; 50],
+                ]
+                .concat(),
+            ),
             AMBIGUOUS,
         ),
         (

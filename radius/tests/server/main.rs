@@ -5,5 +5,6 @@
 mod access;
 mod accounting;
 mod batch;
+mod methods;
 mod support;
 mod vectors;

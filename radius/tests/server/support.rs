@@ -10,6 +10,7 @@ use garth_radius::code::Code;
 use garth_radius::crypto::{self, Password, Secret};
 use garth_radius::dialect::{Dialect, GardenName};
 use garth_radius::directory::{Access, Credential, Directory, Identity, Profile};
+use garth_radius::mschap::NtHash;
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasTable};
 use garth_radius::packet::{Authenticator, Encoder, PACKET_LEN_MAX, Packet};
 use garth_radius::server::{GardenSettings, Outcome, Rates, Server, Settings, Unknown, Verdict};
@@ -49,16 +50,20 @@ pub(crate) fn settings(nas: Nas, unknown: Unknown) -> Arc<Settings> {
 pub(crate) fn settings_of(nas: Vec<Nas>, unknown: Unknown) -> Arc<Settings> {
     Arc::new(Settings::new(
         NasTable::new(nas).unwrap(),
-        GardenSettings {
-            down_kbps: 1000,
-            up_kbps: 512,
-            address_list: GardenName::new("garden").unwrap(),
-            session_timeout_seconds: 600,
-            interim_seconds: 120,
-            unknown,
-        },
-        vec![PLAN],
+        garden(unknown),
+        vec![PLAN.into()],
     ))
+}
+
+pub(crate) fn garden(unknown: Unknown) -> GardenSettings {
+    GardenSettings {
+        down_kbps: 1000,
+        up_kbps: 512,
+        address_list: GardenName::new("garden").unwrap(),
+        session_timeout_seconds: 600,
+        interim_seconds: 120,
+        unknown,
+    }
 }
 
 pub(crate) fn server(policy: MessageAuthenticatorPolicy) -> Server {
@@ -92,7 +97,7 @@ impl Directory for Book {
             Identity::UserName(b"020000000009") => (password(b"020000000009"), Access::Full),
             Identity::Mac([2, 0, 0, 0, 0, 7]) => (Credential::CallCheck, Access::Full),
             Identity::Mac([2, 0, 0, 0, 0, 8]) => (password(b"02:00:00:00:00:08"), Access::Full),
-            Identity::UserName(_) | Identity::Mac(_) => return false,
+            Identity::UserName(_) | Identity::Mac(_) | Identity::Line { .. } => return false,
         };
         *profile = Profile {
             credential,
@@ -102,15 +107,20 @@ impl Directory for Book {
             up_kbps: PLAN.up_kbps,
             session_timeout_seconds: match identity {
                 Identity::UserName(b"zoe" | b"zara") => Some(0),
-                Identity::UserName(_) | Identity::Mac(_) => Some(86_400),
+                Identity::UserName(_) | Identity::Mac(_) | Identity::Line { .. } => Some(86_400),
             },
             interim_seconds: 300,
             framed_ipv4: Some([10, 64, 0, 7].into()),
             delegated_ipv6: Some(("2001:db8:7::".parse().unwrap(), 48)),
             class: CLASS,
+            ..Profile::default()
         };
         true
     }
+}
+
+pub(crate) fn nt_hash(password: &[u8]) -> NtHash {
+    NtHash::of(&Password::new(password).unwrap()).unwrap()
 }
 
 /// An Access-Request, or with another code something like it, under construction.

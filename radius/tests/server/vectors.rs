@@ -60,6 +60,7 @@ fn answered(outcome: Outcome, reply: &[u8]) -> String {
         | Outcome::AcceptGarden
         | Outcome::AcceptUnknown
         | Outcome::Duplicate
+        | Outcome::Challenge
         | Outcome::StatusServer => String::new(),
     };
     format!("{}{reason}; {}", outcome.as_str(), dump(reply).join(" "))
