@@ -42,7 +42,7 @@ pub enum RealmError {
 }
 
 /// The rules for all realms.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Realms {
     /// By realm in lower case.
     rules: BTreeMap<Box<[u8]>, RealmRule>,
@@ -63,15 +63,25 @@ impl Realms {
             ..Self::default()
         };
         for (name, rule) in rules {
-            if !(1..=REALM_LEN_MAX).contains(&name.len()) || name.contains(['@', '\\']) {
-                return Err(RealmError::NotARealm { name: name.into() });
-            }
-            let name = name.to_ascii_lowercase();
-            if realms.rules.insert(name.as_bytes().into(), rule).is_some() {
-                return Err(RealmError::Repeated { name });
-            }
+            realms.add(name, rule)?;
         }
         Ok(realms)
+    }
+
+    /// Takes the rule of one realm more.
+    ///
+    /// # Errors
+    /// When the realm is no name or has a rule.
+    pub fn add(&mut self, name: &str, rule: RealmRule) -> Result<(), RealmError> {
+        if !(1..=REALM_LEN_MAX).contains(&name.len()) || name.contains(['@', '\\']) {
+            return Err(RealmError::NotARealm { name: name.into() });
+        }
+        let name = name.to_ascii_lowercase();
+        if self.rules.contains_key(name.as_bytes()) {
+            return Err(RealmError::Repeated { name });
+        }
+        self.rules.insert(name.as_bytes().into(), rule);
+        Ok(())
     }
 
     /// The name to look up.

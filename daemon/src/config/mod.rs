@@ -9,6 +9,7 @@
 mod diagnose;
 mod lifecycle;
 mod raw;
+mod realms;
 mod secret;
 mod sections;
 #[cfg(test)]

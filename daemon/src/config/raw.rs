@@ -29,6 +29,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) radius: Radius,
     #[serde(default)]
+    pub(super) realm: Vec<Spanned<Realm>>,
+    #[serde(default)]
     pub(super) nas: Vec<Spanned<Nas>>,
     #[serde(default)]
     pub(super) garden: Garden,
@@ -69,6 +71,14 @@ pub(super) struct Radius {
     pub(super) auth: Option<Spanned<Vec<Text>>>,
     pub(super) acct: Option<Spanned<Vec<Text>>>,
     pub(super) workers: Option<Spanned<u16>>,
+    pub(super) other_realms: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Realm {
+    pub(super) name: Text,
+    pub(super) rule: Text,
 }
 
 #[derive(Deserialize)]

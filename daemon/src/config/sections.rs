@@ -16,6 +16,7 @@ use toml::Spanned;
 use super::diagnose::Problems;
 use super::lifecycle::{self, Partner, PartnerPortal};
 use super::raw;
+use super::realms::realms;
 use super::secret::Secret;
 use super::types::{
     Admin, Billing, CertificateFiles, Config, Dialect, Enforcement, Garden, Gateway,
@@ -60,7 +61,7 @@ pub(super) fn checked(
         .as_ref()
         .and_then(|billing| lifecycle::policies(&file.lifecycle, &file.partner, billing, problems));
     let time = time(&file.time, problems);
-    let radius = radius(&file.radius, problems);
+    let radius = radius(&file.radius, &file.realm, problems);
     let nas = all_nas(&file.nas, credentials, problems);
     let garden = garden(&file.garden, problems);
     let portal = match file.portal {
@@ -172,7 +173,11 @@ fn billing(raw: &raw::Billing, problems: &mut Problems) -> Option<Billing> {
     })
 }
 
-fn radius(raw: &raw::Radius, problems: &mut Problems) -> Option<Radius> {
+fn radius(
+    raw: &raw::Radius,
+    all_realms: &[Spanned<raw::Realm>],
+    problems: &mut Problems,
+) -> Option<Radius> {
     let mut listeners = |key, raw: &Option<Spanned<Vec<raw::Text>>>, port: u16| match raw {
         Some(texts) => addresses(key, texts.get_ref(), problems),
         None => Some(vec![
@@ -195,10 +200,12 @@ fn radius(raw: &raw::Radius, problems: &mut Problems) -> Option<Radius> {
         }
         None => Some(None),
     };
+    let realms = realms(all_realms, raw.other_realms.as_ref(), problems);
     Some(Radius {
         auth: auth?,
         acct: acct?,
         workers: workers?,
+        realms: realms?,
     })
 }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use garth_radius::realm::{RealmRule, Realms};
+
 use super::*;
 use crate::admin::AdminRole;
 
@@ -298,6 +300,33 @@ fn keys_of(source: &str, section: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn n1_realms_have_rules() {
+    let others = DESIGN.replacen("[radius]\n", "[radius]\nother_realms = \"reject\"\n", 1);
+    let expected = Realms::new([], RealmRule::Reject);
+    assert_eq!(taken(&others).radius.realms, expected.unwrap());
+    let text = format!("{DESIGN}\n[[realm]]\nname = \"isp.example\"\nrule = \"strip\"\n");
+    let expected = Realms::new([("isp.example", RealmRule::Strip)], RealmRule::Keep);
+    assert_eq!(taken(&text).radius.realms, expected.unwrap());
+    for (from, to, wrong) in [
+        (
+            "\"strip\"",
+            "\"drop\"",
+            "realm.rule: \"drop\" is not known | allowed: keep, strip, reject",
+        ),
+        (
+            "\"isp.example\"",
+            "\"a@b\"",
+            "realm.name: realm \"a@b\" is not a name",
+        ),
+    ] {
+        let complaint = complaints(&text.replacen(from, to, 1)).join("\n");
+        assert!(complaint.contains(wrong), "{complaint}");
+    }
+    let twice = format!("{text}[[realm]]\nname = \"ISP.example\"\nrule = \"keep\"\n");
+    assert!(complaints(&twice).join("").contains("has two rules"));
+}
+
+#[test]
 fn every_key_is_described_in_the_documentation() {
     let (raw, lifecycle) = (include_str!("raw.rs"), include_str!("lifecycle.rs"));
     let page = include_str!("../../../docs/configuration.md");
@@ -306,7 +335,7 @@ fn every_key_is_described_in_the_documentation() {
     let mut described = 0;
     for (section, _) in sections.iter().filter(|(section, _)| section != "ledger") {
         let heading = match section.as_str() {
-            "nas" | "partner" => format!("## `[[{section}]]`"),
+            "nas" | "partner" | "realm" => format!("## `[[{section}]]`"),
             other => format!("## `[{other}]`"),
         };
         let (_, part) = page

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use garth_radius::realm::Realms;
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
@@ -68,6 +69,8 @@ pub struct Radius {
     pub acct: Vec<SocketAddr>,
     /// Threads per listener; as many as there are processors if `None`.
     pub workers: Option<u16>,
+    /// What becomes of a User-Name with a realm.
+    pub realms: Realms,
 }
 
 /// An IPv4 or IPv6 prefix without host bits; an address alone is its own prefix.

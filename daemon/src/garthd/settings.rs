@@ -42,7 +42,8 @@ pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings,
         },
     };
     // No plans: rates are encoded from the dialects' templates, as the catalogue says at the moment.
-    Ok(Settings::new(NasTable::new(nas)?, garden, plans))
+    let settings = Settings::new(NasTable::new(nas)?, garden, plans);
+    Ok(settings.with_realms(config.radius.realms.clone()))
 }
 
 fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
