@@ -16,7 +16,7 @@ use garth_radius::UnixSeconds;
 use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use garth_radius::crypto::{Password, Secret, finish_response};
-use garth_radius::dialect::{self, Dialect, Fill, GardenName};
+use garth_radius::dialect::{self, Dialect, Fill, GardenName, PortalUrl};
 use garth_radius::directory::{self, Credential, Directory, Identity, Profile};
 use garth_radius::nas::{Nas, NasTable};
 use garth_radius::packet::{Authenticator, Encoder, PACKET_LEN_MAX};
@@ -200,6 +200,7 @@ fn server(index: &Index) -> Server {
             down_kbps: 1_000,
             up_kbps: 1_000,
             address_list: GardenName::new("garden").expect("a name"),
+            portal_url: PortalUrl::default(),
             session_timeout_seconds: 600,
             interim_seconds: 120,
             unknown: Unknown::Reject,
@@ -243,6 +244,7 @@ impl Accept {
             down_kbps: black_box(100_000),
             up_kbps: black_box(20_000),
             garden_name: &self.garden_name,
+            portal_url: "",
         };
         let buffer = &mut self.buffer[..];
         let mut encoder = Encoder::new(buffer, Code::ACCESS_ACCEPT, IDENTIFIER).expect("room");

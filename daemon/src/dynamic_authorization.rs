@@ -41,8 +41,8 @@ pub(crate) enum DisconnectError {
     #[error("NAS {0} has no dynamic_authorization address in the configuration")]
     NotConfigured(Arc<str>),
     /// The request could not be written.
-    #[error("the request cannot be encoded")]
-    Encode(#[from] garth_radius::packet::EncodeError),
+    #[error("the request cannot be made")]
+    Request(#[from] dynamic::RequestError),
     /// The network refused.
     #[error("the request cannot be sent to {to}")]
     Network {
@@ -91,13 +91,15 @@ impl Client {
             framed_ip_address: session.framed_ipv4,
             calling_station_id: mac.as_ref().map(String::as_bytes),
             nas_port_id: None,
+            nas_ip_address: None,
+            nas_identifier: None,
         };
         let sent = dynamic::encode_disconnect(
             &mut request,
             identifier,
             now,
             &identifiers,
-            &nas.dialect.identify_by,
+            &nas.dialect,
             &nas.secret,
         )?;
         let _turn = self.under_way.acquire().await;

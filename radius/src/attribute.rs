@@ -112,14 +112,95 @@ attributes! {
 pub struct Vendor(pub u32);
 
 impl Vendor {
+    /// Cisco.
+    pub const CISCO: Self = Self(9);
     /// Microsoft (RFC 2548).
     pub const MICROSOFT: Self = Self(311);
+    /// Huawei.
+    pub const HUAWEI: Self = Self(2011);
     /// Broadband Forum, formerly ADSL Forum (RFC 4679).
     pub const BROADBAND_FORUM: Self = Self(3561);
+    /// Juniper's subscriber management, once Unisphere ERX.
+    pub const ERX: Self = Self(4874);
+    /// Nokia service routers, once Alcatel-Lucent.
+    pub const NOKIA: Self = Self(6527);
     /// Wireless ISP roaming.
     pub const WISPR: Self = Self(14122);
+    /// `CoovaChilli`, once `ChilliSpot`.
+    pub const CHILLISPOT: Self = Self(14559);
     /// MikroTik `RouterOS`.
     pub const MIKROTIK: Self = Self(14988);
+    /// accel-ppp.
+    pub const ACCEL_PPP: Self = Self(55999);
+}
+
+/// Attributes of [`Vendor::CISCO`].
+pub mod cisco {
+    /// Cisco-AVPair, text "protocol:name=value".
+    pub const AV_PAIR: u8 = 1;
+    /// Cisco-Account-Info: "A" and a service to begin, "S" and what names a session, "Q" and rates.
+    pub const ACCOUNT_INFO: u8 = 250;
+}
+
+/// Attributes of [`Vendor::HUAWEI`].
+pub mod huawei {
+    /// HW-Input-Committed-Information-Rate, from the subscriber, bit/s.
+    pub const INPUT_RATE: u8 = 2;
+    /// HW-Output-Committed-Information-Rate, towards the subscriber, bit/s.
+    pub const OUTPUT_RATE: u8 = 5;
+    /// HW-Policy-Name.
+    pub const POLICY_NAME: u8 = 95;
+    /// HW-HTTP-Redirect-URL.
+    pub const HTTP_REDIRECT_URL: u8 = 140;
+    /// HW-User-Group.
+    pub const USER_GROUP: u8 = 251;
+}
+
+/// Attributes of [`Vendor::ERX`].
+pub mod erx {
+    /// ERX-Service-Activate, tagged text: a service and its parameters.
+    pub const SERVICE_ACTIVATE: u8 = 65;
+    /// ERX-Service-Deactivate, text: a service.
+    pub const SERVICE_DEACTIVATE: u8 = 66;
+}
+
+/// Attributes of [`Vendor::NOKIA`].
+pub mod nokia {
+    /// Alc-Subsc-Prof-Str, the subscriber profile.
+    pub const SUBSCRIBER_PROFILE: u8 = 12;
+    /// Alc-SLA-Prof-Str, the SLA profile.
+    pub const SLA_PROFILE: u8 = 13;
+    /// Alc-Subscriber-Filter, "Ingr-v4:number,Egr-v4:number".
+    pub const SUBSCRIBER_FILTER: u8 = 134;
+}
+
+/// Attributes of [`Vendor::CHILLISPOT`].
+pub mod chillispot {
+    /// ChilliSpot-Bandwidth-Max-Up, kbit/s.
+    pub const BANDWIDTH_MAX_UP: u8 = 4;
+    /// ChilliSpot-Bandwidth-Max-Down, kbit/s.
+    pub const BANDWIDTH_MAX_DOWN: u8 = 5;
+    /// ChilliSpot-Session-State, see [`session_state`].
+    pub const SESSION_STATE: u8 = 15;
+
+    /// Values of [`SESSION_STATE`].
+    pub mod session_state {
+        /// The subscriber has access.
+        pub const AUTHORIZED: u32 = 1;
+        /// The subscriber is in the captive portal.
+        pub const NOT_AUTHORIZED: u32 = 2;
+    }
+}
+
+/// Attributes of accel-ppp: one of its own vendor number, the others by convention.
+pub mod accel_ppp {
+    use super::AttributeType;
+
+    /// Accel-VRF-Name, inside Vendor-Specific.
+    pub const VRF_NAME: u8 = 1;
+    /// L4-Redirect: 0, no redirection. Not in the dictionary that accel-ppp installs: installations add it
+    /// with this number and name it in `attr-l4-redirect`.
+    pub const L4_REDIRECT: AttributeType = AttributeType(243);
 }
 
 /// Attributes of [`Vendor::MICROSOFT`].

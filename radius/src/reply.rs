@@ -85,17 +85,19 @@ impl ReplyTo<'_, '_> {
         encoder.message_authenticator()?;
         match outcome {
             Outcome::AcceptFull => {
-                self.full(profile, &mut encoder)?;
-                subscription(says, &mut encoder)?;
+                let has_timeout = self.full(profile, &mut encoder)?;
+                subscription(says, self.takes_class(has_timeout), &mut encoder)?;
             }
             Outcome::AcceptGarden => {
-                self.garden(profile.session_timeout_seconds, &mut encoder)?;
+                let has_timeout = self.garden(profile.session_timeout_seconds, &mut encoder)?;
                 if let Some(plan) = self.settings.plan(profile.plan) {
                     plan.encode_pools(&mut encoder)?;
                 }
-                subscription(says, &mut encoder)?;
+                subscription(says, self.takes_class(has_timeout), &mut encoder)?;
             }
-            Outcome::AcceptUnknown => self.garden(None, &mut encoder)?,
+            Outcome::AcceptUnknown => {
+                self.garden(None, &mut encoder)?;
+            }
             Outcome::Challenge
             | Outcome::Reject(_)
             | Outcome::Duplicate
@@ -129,7 +131,8 @@ impl ReplyTo<'_, '_> {
         Ok(reply.octets.len())
     }
 
-    fn full(&self, profile: &Profile, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    /// Whether there is a Session-Timeout.
+    fn full(&self, profile: &Profile, encoder: &mut Encoder<'_>) -> Result<bool, EncodeError> {
         let rates = Rates {
             down_kbps: profile.down_kbps,
             up_kbps: profile.up_kbps,
@@ -141,7 +144,8 @@ impl ReplyTo<'_, '_> {
             // 0 means no limit to some NAS: the boundary is now, so say the shortest time instead.
             encoder.integer(AttributeType::SESSION_TIMEOUT, seconds.max(1))?;
         }
-        interim(profile.interim_seconds, encoder)
+        interim(profile.interim_seconds, encoder)?;
+        Ok(profile.session_timeout_seconds.is_some())
     }
 
     #[cold]
@@ -205,20 +209,28 @@ impl ReplyTo<'_, '_> {
         Ok(())
     }
 
+    /// Whether there is a Session-Timeout.
     fn garden(
         &self,
         boundary_seconds: Option<u32>,
         encoder: &mut Encoder<'_>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<bool, EncodeError> {
         let garden = &self.settings.garden;
         self.settings
             .encode_garden(self.nas_index, &self.nas.dialect, encoder)?;
         let backstop = Some(garden.session_timeout_seconds).filter(|seconds| *seconds > 0);
         let boundary = boundary_seconds.map(|seconds| seconds.max(1));
-        if let Some(seconds) = backstop.into_iter().chain(boundary).min() {
+        let timeout = backstop.into_iter().chain(boundary).min();
+        if let Some(seconds) = timeout {
             encoder.integer(AttributeType::SESSION_TIMEOUT, seconds)?;
         }
-        interim(garden.interim_seconds, encoder)
+        interim(garden.interim_seconds, encoder)?;
+        Ok(timeout.is_some())
+    }
+
+    /// Whether Class may be beside what was said of a Session-Timeout.
+    fn takes_class(&self, has_timeout: bool) -> bool {
+        !has_timeout || self.nas.dialect.class_with_session_timeout
     }
 }
 
@@ -254,7 +266,11 @@ fn encryption_is_allowed(encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
 }
 
 /// What does not change between full and garden.
-fn subscription(says: &AccessReply<'_>, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+fn subscription(
+    says: &AccessReply<'_>,
+    takes_class: bool,
+    encoder: &mut Encoder<'_>,
+) -> Result<(), EncodeError> {
     let profile = says.profile;
     if let Some(address) = profile.framed_ipv4 {
         encoder.attribute(AttributeType::FRAMED_IP_ADDRESS, &address.octets())?;
@@ -276,7 +292,10 @@ fn subscription(says: &AccessReply<'_>, encoder: &mut Encoder<'_>) -> Result<(),
         let text = hexadecimal(&profile.class);
         encoder.attribute(AttributeType::CHARGEABLE_USER_IDENTITY, &text)?;
     }
-    encoder.attribute(AttributeType::CLASS, &profile.class)
+    if takes_class {
+        encoder.attribute(AttributeType::CLASS, &profile.class)?;
+    }
+    Ok(())
 }
 
 /// "network/length gateway metric" (RFC 2865 section 5.22, RFC 3162 section 2.5); the gateway is the subscriber.

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use crate::dialect::{self, Dialect, Fill, GardenName, Template};
+use crate::dialect::{self, Dialect, Fill, GardenName, PortalUrl, Template};
 use crate::nas::NasTable;
 use crate::packet::{EncodeError, Encoder, HEADER_LEN, PACKET_LEN_MAX};
 use crate::plan::{PlanTerms, Rates};
@@ -38,6 +38,8 @@ pub struct GardenSettings {
     pub up_kbps: u32,
     /// List, filter or service name the dialects fill in.
     pub address_list: GardenName,
+    /// Where the portal is, for the dialects that redirect by themselves.
+    pub portal_url: PortalUrl,
     /// Longest session in the garden: a backstop if a release is lost. 0 leaves it to the NAS.
     pub session_timeout_seconds: u32,
     /// Seconds between Interim-Updates in the garden. 0 leaves it to the NAS.
@@ -94,6 +96,16 @@ impl Settings {
     #[must_use]
     pub fn with_plans(&self, plans: Vec<PlanTerms>) -> Self {
         Self::new(self.nas.clone(), self.garden.clone(), plans).with_realms(self.realms.clone())
+    }
+
+    /// What a dialect's templates for full access are filled with.
+    pub fn full_fill(&self, rates: Rates) -> Fill<'_> {
+        fill(rates, &self.garden)
+    }
+
+    /// What a dialect's templates for the garden are filled with.
+    pub fn garden_fill(&self) -> Fill<'_> {
+        fill(garden_rates(&self.garden), &self.garden)
     }
 
     /// Who we talk to.
@@ -228,6 +240,7 @@ fn fill(rates: Rates, garden: &GardenSettings) -> Fill<'_> {
         down_kbps: rates.down_kbps,
         up_kbps: rates.up_kbps,
         garden_name: &garden.address_list,
+        portal_url: &garden.portal_url,
     }
 }
 
@@ -265,6 +278,7 @@ mod tests {
         Dialect {
             full: vec![Template {
                 attribute: AttributeName::Standard(crate::attribute::AttributeType::FILTER_ID),
+                tag: None,
                 value: Value::Text(text.into()),
             }]
             .into(),
@@ -281,6 +295,7 @@ mod tests {
             down_kbps: 64,
             up_kbps: 32,
             address_list: GardenName::new("garden").unwrap(),
+            portal_url: PortalUrl::default(),
             session_timeout_seconds: 0,
             interim_seconds: 0,
             unknown: Unknown::Reject,

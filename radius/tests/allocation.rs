@@ -11,7 +11,7 @@ use garth_radius::UnixSeconds;
 use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use garth_radius::crypto::{Password, Secret, finish_random_request, finish_request};
-use garth_radius::dialect::{Dialect, GardenName};
+use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::directory::{Access, Credential, Directory, Identity, Profile};
 use garth_radius::nas::{Nas, NasTable};
 use garth_radius::packet::{Encoder, PACKET_LEN_MAX};
@@ -76,6 +76,7 @@ fn server() -> Server {
             down_kbps: 1000,
             up_kbps: 1000,
             address_list: GardenName::new("garden").unwrap(),
+            portal_url: PortalUrl::default(),
             session_timeout_seconds: 600,
             interim_seconds: 120,
             unknown: Unknown::Reject,

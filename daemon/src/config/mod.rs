@@ -7,6 +7,7 @@
 //! Not here: opening sockets, resolving user names, reloading (the daemon's main loop).
 
 mod diagnose;
+mod dialects;
 mod lifecycle;
 mod raw;
 mod realms;
@@ -21,9 +22,9 @@ use std::path::{Path, PathBuf};
 pub use lifecycle::ShownTo;
 pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{
-    Admin, Billing, CertificateFiles, Config, Dialect, Enforcement, Garden, Gateway,
-    InterfacePattern, MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl,
-    Radius, Roles, Sandbox, Store, UnknownSubscriber, Who,
+    Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway, InterfacePattern,
+    MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
+    Sandbox, Store, UnknownSubscriber, Who,
 };
 
 use diagnose::Problems;

@@ -33,6 +33,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) nas: Vec<Spanned<Nas>>,
     #[serde(default)]
+    pub(super) dialect: Vec<Spanned<Dialect>>,
+    #[serde(default)]
     pub(super) garden: Garden,
     pub(super) enforcement: Option<Spanned<Enforcement>>,
     pub(super) portal: Option<Portal>,
@@ -92,6 +94,41 @@ pub(super) struct Nas {
     pub(super) dialect: Option<Text>,
     pub(super) message_authenticator: Option<Text>,
     pub(super) dynamic_authorization: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dialect {
+    pub(super) name: Text,
+    pub(super) based_on: Option<Text>,
+    pub(super) accept_full: Option<Vec<Spanned<Attribute>>>,
+    pub(super) accept_garden: Option<Vec<Spanned<Attribute>>>,
+    pub(super) coa_full: Option<Vec<Spanned<Attribute>>>,
+    pub(super) coa_garden: Option<Vec<Spanned<Attribute>>>,
+    pub(super) identify_by: Option<Vec<Text>>,
+    pub(super) required: Option<Vec<Text>>,
+    pub(super) port: Option<Spanned<u32>>,
+    pub(super) one_change_at_a_time: Option<bool>,
+    pub(super) class_with_session_timeout: Option<bool>,
+}
+
+/// One line of a dialect's table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Attribute {
+    pub(super) attribute: Text,
+    pub(super) text: Option<Text>,
+    pub(super) integer: Option<Spanned<Integer>>,
+    pub(super) address: Option<Text>,
+    pub(super) tag: Option<Spanned<u32>>,
+}
+
+/// A number as it stands, or the name of one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Integer {
+    Literal(u32),
+    Named(String),
 }
 
 #[derive(Default, Deserialize)]

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use garth_radius::dialect::{Dialect, PORTAL_URL_LEN_MAX};
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
@@ -14,14 +16,15 @@ use garth_subscription::time::Span;
 use toml::Spanned;
 
 use super::diagnose::Problems;
+use super::dialects::{Dialects, Names, dialects};
 use super::lifecycle::{self, Partner, PartnerPortal};
 use super::raw;
 use super::realms::realms;
 use super::secret::Secret;
 use super::types::{
-    Admin, Billing, CertificateFiles, Config, Dialect, Enforcement, Garden, Gateway,
-    InterfacePattern, MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
-    Sandbox, Store, UnknownSubscriber,
+    Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway, InterfacePattern,
+    MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles, Sandbox, Store,
+    UnknownSubscriber,
 };
 use crate::admin::AdminRole;
 
@@ -62,12 +65,20 @@ pub(super) fn checked(
         .and_then(|billing| lifecycle::policies(&file.lifecycle, &file.partner, billing, problems));
     let time = time(&file.time, problems);
     let radius = radius(&file.radius, &file.realm, problems);
-    let nas = all_nas(&file.nas, credentials, problems);
     let garden = garden(&file.garden, problems);
     let portal = match file.portal {
         Some(raw) => portal(raw, &file.partner, problems).map(Some),
         None => Some(None),
     };
+    let names = Names {
+        garden: garden.as_ref().map_or("", |garden| &garden.address_list),
+        portal_url: match &portal {
+            Some(Some(portal)) => portal.public_url.as_str(),
+            Some(None) | None => "",
+        },
+    };
+    let dialects = dialects(&file.dialect, names, problems);
+    let nas = all_nas(&file.nas, &dialects, credentials, problems);
     if let (Some(raw), Some(None)) = (&file.enforcement, &portal)
         && raw.get_ref().backend.get_ref() == "nftables"
     {
@@ -219,6 +230,7 @@ fn addresses(key: &str, texts: &[raw::Text], problems: &mut Problems) -> Option<
 
 fn all_nas(
     raw: &[Spanned<raw::Nas>],
+    dialects: &Dialects,
     credentials: Option<&Path>,
     problems: &mut Problems,
 ) -> Option<Vec<Nas>> {
@@ -232,7 +244,7 @@ fn all_nas(
     let mut all = Vec::with_capacity(raw.len());
     for entry in raw {
         let entry = entry.get_ref();
-        let Some(nas) = nas(entry, credentials, problems) else {
+        let Some(nas) = nas(entry, dialects, credentials, problems) else {
             continue;
         };
         if names.insert(nas.name.clone(), ()).is_some() {
@@ -257,7 +269,12 @@ fn all_nas(
     (all.len() == raw.len()).then_some(all)
 }
 
-fn nas(raw: &raw::Nas, credentials: Option<&Path>, problems: &mut Problems) -> Option<Nas> {
+fn nas(
+    raw: &raw::Nas,
+    dialects: &Dialects,
+    credentials: Option<&Path>,
+    problems: &mut Problems,
+) -> Option<Nas> {
     const NAME_LEN_MAX: usize = 64;
     let name = raw.name.get_ref();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -270,13 +287,9 @@ fn nas(raw: &raw::Nas, credentials: Option<&Path>, problems: &mut Problems) -> O
     let prefix_allowed = "an address or prefix such as 192.0.2.0/24 or 2001:db8::1";
     let prefix: Option<Prefix> = problems.parse("nas.address", &raw.address, prefix_allowed);
     let secret = secret(raw, credentials, problems);
-    let dialects = [
-        ("generic", Dialect::Generic),
-        ("mikrotik", Dialect::Mikrotik),
-    ];
     let dialect = match &raw.dialect {
-        Some(text) => problems.choose("nas.dialect", text, &dialects),
-        None => Some(Dialect::Generic),
+        Some(text) => dialects.choose("nas.dialect", text, problems),
+        None => Some(Arc::new(Dialect::generic())),
     };
     let modes = [
         ("require", MessageAuthenticator::Require),
@@ -462,6 +475,13 @@ fn portal(raw: raw::Portal, partners: &[Partner], problems: &mut Problems) -> Op
             ),
             Some("add https = [\"0.0.0.0:8443\"], or use an http:// URL"),
         );
+    }
+    let url_len = public_url.as_str().len();
+    if url_len > PORTAL_URL_LEN_MAX {
+        let message = format!("it has {url_len} octets");
+        let allowed = format!("at most {PORTAL_URL_LEN_MAX}, so that a NAS can be told");
+        let span = raw.public_url.span();
+        problems.add("portal.public_url", span, message, Some(&allowed));
     }
     if raw.http.is_empty() {
         problems.add(

@@ -83,7 +83,7 @@ fn complaints(text: &str) -> Vec<String> {
 fn the_configuration_of_the_design_is_taken() {
     let config = taken(DESIGN);
     assert_eq!(config.nas.len(), 1);
-    assert_eq!(config.nas[0].dialect, Dialect::Mikrotik);
+    assert_eq!(config.nas[0].dialect.name, "mikrotik");
     assert_eq!(config.nas[0].secret.expose(), b"tulip");
     assert_eq!(config.radius.auth.len(), 2);
     assert_eq!(config.billing.tz, chrono_tz::Europe::Vienna);
@@ -128,6 +128,7 @@ fn the_keys_that_the_example_comments_out_are_keys() {
         .collect();
     let config = taken(&all);
     assert_eq!(config.admin.roles.0.len(), 3);
+    assert_eq!(config.nas[0].dialect.name, "mikrotik");
     assert_eq!(config.policies.default.pause.days_max, Some(180));
 }
 
@@ -156,8 +157,9 @@ fn each_fault_is_told_with_file_line_key_value_and_what_is_allowed() {
         ),
         (
             "\"mikrotik\"  ",
-            "\"juniper\"  ",
-            "garthd.toml:17: nas.dialect: \"juniper\" is not known | allowed: generic, mikrotik",
+            "\"junos\"  ",
+            "garthd.toml:17: nas.dialect: \"junos\" is not known | allowed: generic, mikrotik, \
+             cisco-isg, juniper, nokia, huawei, accel-ppp, coovachilli",
         ),
         (
             "192.0.2.0/24",
@@ -224,7 +226,7 @@ fn a_ledger_is_refused_in_words() {
 #[test]
 fn a_secret_never_shows_in_a_complaint() {
     let faulty = [
-        DESIGN.replace("\"mikrotik\"  ", "\"juniper\"  "),
+        DESIGN.replace("\"mikrotik\"  ", "\"junos\"  "),
         DESIGN.replace("dialect", "dialects"),
         DESIGN.replace("dialect = ", "dialect "),
         DESIGN.replace("secret = ", "secret_file = \"/x\"\nsecret = "),
@@ -335,7 +337,7 @@ fn every_key_is_described_in_the_documentation() {
     let mut described = 0;
     for (section, _) in sections.iter().filter(|(section, _)| section != "ledger") {
         let heading = match section.as_str() {
-            "nas" | "partner" | "realm" => format!("## `[[{section}]]`"),
+            "nas" | "partner" | "realm" | "dialect" => format!("## `[[{section}]]`"),
             other => format!("## `[{other}]`"),
         };
         let (_, part) = page

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use garth_radius::dialect::Dialect;
 use garth_radius::realm::Realms;
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
@@ -133,20 +135,11 @@ pub struct Nas {
     /// What it and we sign with.
     pub secret: Secret,
     /// How it is told speeds and walls.
-    pub dialect: Dialect,
+    pub dialect: Arc<Dialect>,
     /// Whether its requests must be signed.
     pub message_authenticator: MessageAuthenticator,
     /// Where it takes CoA and Disconnect requests (RFC 5176).
     pub dynamic_authorization: Option<SocketAddr>,
-}
-
-/// How a NAS is told speeds and walls.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Dialect {
-    /// Filter-Id and WISPr bandwidths.
-    Generic,
-    /// Address lists and rate limits of `RouterOS`.
-    Mikrotik,
 }
 
 /// When a request must carry a Message-Authenticator (N4).

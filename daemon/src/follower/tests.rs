@@ -3,7 +3,7 @@ use std::path::Path;
 
 use arc_swap::ArcSwap;
 use garth_radius::crypto::Secret;
-use garth_radius::dialect::{Dialect, GardenName};
+use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::nas::{Nas, NasTable, Prefix};
 use garth_radius::server::{GardenSettings, Settings, Unknown};
 use garth_store::record::{AccountingRecord, AccountingStatus};
@@ -108,6 +108,7 @@ fn settings(address: std::net::SocketAddr, reaches: bool) -> Settings {
         down_kbps: 1_000,
         up_kbps: 1_000,
         address_list: GardenName::new("garden").unwrap(),
+        portal_url: PortalUrl::default(),
         session_timeout_seconds: 600,
         interim_seconds: 120,
         unknown: Unknown::Reject,

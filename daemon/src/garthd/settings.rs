@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use garth_enforcement::{Leave, Ruleset};
 use garth_radius::crypto::{Secret, SecretError};
-use garth_radius::dialect::{Dialect, GardenName, GardenNameError};
+use garth_radius::dialect::{GardenName, GardenNameError, PortalUrl, PortalUrlError};
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
 use garth_radius::server::{GardenSettings, PlanTerms, Settings, Unknown};
 
@@ -23,6 +23,8 @@ pub(super) enum SettingsError {
     },
     #[error("garden.address_list: {0}")]
     GardenName(#[from] GardenNameError),
+    #[error("portal.public_url: {0}")]
+    PortalUrl(#[from] PortalUrlError),
     #[error("enforcement.interfaces: {0}")]
     Interface(#[from] garth_enforcement::RulesetError),
 }
@@ -34,6 +36,10 @@ pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings,
         down_kbps: config.garden.down_kbps,
         up_kbps: config.garden.up_kbps,
         address_list: GardenName::new(&config.garden.address_list)?,
+        portal_url: match &config.portal {
+            Some(portal) => PortalUrl::new(portal.public_url.as_str())?,
+            None => PortalUrl::default(),
+        },
         session_timeout_seconds: config.garden.session_timeout_seconds,
         interim_seconds: config.garden.interim_seconds,
         unknown: match config.garden.unknown {
@@ -52,11 +58,7 @@ fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
         name: nas.name.clone(),
         source,
     })?;
-    let dialect = match nas.dialect {
-        config::Dialect::Generic => Dialect::generic(),
-        config::Dialect::Mikrotik => Dialect::mikrotik(),
-    };
-    let mut made = Nas::new(&nas.name, prefix, secret, Arc::new(dialect));
+    let mut made = Nas::new(&nas.name, prefix, secret, Arc::clone(&nas.dialect));
     made.message_authenticator = match nas.message_authenticator {
         config::MessageAuthenticator::Require => MessageAuthenticatorPolicy::Require,
         config::MessageAuthenticator::Auto => MessageAuthenticatorPolicy::Auto,

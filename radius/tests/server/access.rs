@@ -131,6 +131,26 @@ fn n9_generic_garden_is_a_filter_and_wispr_rates() {
 }
 
 #[test]
+fn n8_class_gives_way_to_session_timeout_where_a_nas_takes_one_of_both() {
+    for (dialect, class) in [(Dialect::generic(), true), (Dialect::accel_ppp(), false)] {
+        let mut server = Server::new(settings(nas(Require, dialect), Unknown::Reject), 1);
+        for (n, name, password) in [(1, "alice", "wonderland"), (2, "sue", "in debt")] {
+            let (_, reply) = Ask::user(name.as_bytes())
+                .again(n)
+                .pap(password.as_bytes())
+                .ask(&mut server, &Book::default());
+            let kinds: Vec<_> = Packet::decode(&reply)
+                .unwrap()
+                .attributes()
+                .map(|a| a.kind)
+                .collect();
+            assert!(kinds.contains(&AttributeType::SESSION_TIMEOUT), "{name}");
+            assert_eq!(kinds.contains(&AttributeType::CLASS), class, "{name}");
+        }
+    }
+}
+
+#[test]
 fn subscriber_without_service_is_rejected() {
     let mut server = server(Require);
     let tom = Ask::user(b"tom").pap(b"gone");

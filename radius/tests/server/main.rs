@@ -5,6 +5,7 @@
 mod access;
 mod accounting;
 mod batch;
+mod dialects;
 mod methods;
 mod support;
 mod vectors;

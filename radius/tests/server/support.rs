@@ -8,7 +8,7 @@ use garth_radius::UnixSeconds;
 use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use garth_radius::crypto::{self, Password, Secret};
-use garth_radius::dialect::{Dialect, GardenName};
+use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::directory::{Access, Credential, Directory, Identity, Profile};
 use garth_radius::mschap::NtHash;
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasTable};
@@ -60,6 +60,7 @@ pub(crate) fn garden(unknown: Unknown) -> GardenSettings {
         down_kbps: 1000,
         up_kbps: 512,
         address_list: GardenName::new("garden").unwrap(),
+        portal_url: PortalUrl::default(),
         session_timeout_seconds: 600,
         interim_seconds: 120,
         unknown,
