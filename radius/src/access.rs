@@ -5,6 +5,8 @@
 //!
 //! Not here: who may connect (`authentication`), what a reply says (`reply`).
 
+mod eap;
+
 use std::array;
 
 use subtle::ConstantTimeEq;
@@ -273,6 +275,9 @@ impl<'s> Batch<'s> {
         let ticket = self
             .duplicates
             .reserve(to.nas_index, &key, authenticator, self.now);
+        if let Ok(Method::Eap) = request.method {
+            return self.converse(request, ticket, directory, reply);
+        }
         let mut profile = Profile::default();
         let mut proven = None;
         let (granted, if_chap) = self.grant(request, directory, &mut profile, &mut proven);

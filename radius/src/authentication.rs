@@ -293,7 +293,8 @@ fn vouched_line<'a, D>(
     (by_mac || named).then_some(Identity::Line { circuit, remote })
 }
 
-fn grant(profile: &Profile) -> Result<Grant, RejectReason> {
+/// What the subscription of somebody who has proven to be them entitles to.
+pub(crate) fn grant(profile: &Profile) -> Result<Grant, RejectReason> {
     match profile.access {
         Access::Full => Ok(Grant::Full),
         Access::Garden => Ok(Grant::Garden),

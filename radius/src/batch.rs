@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 use crate::UnixSeconds;
 use crate::crypto::{LANE_BLOCKS_MAX, LANE_JOBS_MAX};
 use crate::duplicates::{Duplicates, Key};
+use crate::eap::EapServer;
 use crate::lanes::{JobId, Lanes};
 use crate::nas::canonical;
 use crate::packet::{AUTHENTICATOR_LEN, DecodeError, Packet};
@@ -35,6 +36,7 @@ pub(crate) struct Batch<'s> {
     pub(crate) duplicates: &'s mut Duplicates,
     pub(crate) lanes: &'s mut Lanes,
     pub(crate) counters: &'s Counters,
+    pub(crate) eap: Option<&'s EapServer>,
     pub(crate) now: UnixSeconds,
 }
 

@@ -3,7 +3,8 @@
 //! Sans-IO: no socket, no clock, no randomness, no logging. Time is a parameter
 //! ([`UnixSeconds`]), who may connect is asked through [`directory::Directory`],
 //! and what is refused is returned as a reason to be counted by the caller.
-//! In the steady state no packet costs an allocation.
+//! In the steady state no packet costs an allocation, but for EAP: its conversations have a heap, and its
+//! TLS has the randomness of its provider.
 //!
 //! Where to start: [`server::Server`] joins everything; [`packet`] and [`crypto`]
 //! know the octets; [`dialect`] knows what each kind of NAS wants to read.
@@ -23,6 +24,7 @@ pub mod dialect;
 pub mod directory;
 mod duplicates;
 pub mod dynamic;
+pub mod eap;
 mod lanes;
 mod mac;
 pub mod mschap;

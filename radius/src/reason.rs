@@ -54,6 +54,8 @@ reasons! {
         MissingStatusType = "missing_status_type",
         /// The reply with all Proxy-State does not fit 4096 octets.
         ReplyTooLong = "reply_too_long",
+        /// An EAP response that RFC 3748 section 4.1 has us discard: not the one that is awaited, or no response.
+        EapDiscarded = "eap_discarded",
         /// The same request is being made durable right now: it will be answered then.
         Pending = "pending",
         /// The NAS has as many records waiting to become durable as its share allows.

@@ -17,9 +17,10 @@ use crate::authentication::MsChapProof;
 use crate::code::Code;
 use crate::crypto::{HIDDEN_KEY_LEN_MAX, PASSWORD_LEN_MAX, Password};
 use crate::directory::{CLASS_LEN, Profile, Route};
+use crate::eap::State;
 use crate::mschap::{NT_HASH_LEN, SUCCESS_LEN};
 use crate::nas::Nas;
-use crate::packet::{EncodeError, Encoder, Packet};
+use crate::packet::{EncodeError, Encoder, Packet, VALUE_LEN_MAX};
 use crate::plan::Rates;
 use crate::reason::Outcome;
 use crate::server::ReplyBuffer;
@@ -51,6 +52,18 @@ pub(crate) enum Words<'r> {
         /// 2 for the first version, 3 for the second.
         version: u8,
     },
+    /// What an EAP conversation says.
+    Eap(&'r EapReply),
+}
+
+/// What an EAP conversation says.
+pub(crate) struct EapReply {
+    /// A whole EAP packet.
+    pub(crate) message: Vec<u8>,
+    /// By what the conversation is found again.
+    pub(crate) state: Option<State>,
+    /// The key for the NAS: first what it receives with, then as much that it sends with.
+    pub(crate) msk: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// What a reply to an Access-Request says.
@@ -170,7 +183,22 @@ impl ReplyTo<'_, '_> {
                 value[FAILURE_LEN] = b'0' + version;
                 microsoft(microsoft::MS_CHAP_ERROR, &value, encoder)
             }
+            Words::Eap(says) => self.eap(says, encoder),
         }
+    }
+
+    fn eap(&self, says: &EapReply, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        for piece in says.message.chunks(VALUE_LEN_MAX) {
+            encoder.attribute(AttributeType::EAP_MESSAGE, piece)?;
+        }
+        if let Some(state) = &says.state {
+            encoder.attribute(AttributeType::STATE, state)?;
+        }
+        let Some(msk) = &says.msk else {
+            return Ok(());
+        };
+        let (receive, send) = msk.split_at(msk.len() / 2);
+        self.mppe_keys(send, receive, encoder)
     }
 
     /// The keys of an MS-CHAP v1 exchange: none for LAN Manager, the hash of the hash.

@@ -18,6 +18,7 @@ use crate::accounting::AccountingRecord;
 use crate::batch::{self, Batch, CHUNK};
 use crate::directory::Directory;
 use crate::duplicates::Duplicates;
+use crate::eap::EapServer;
 use crate::lanes::Lanes;
 use crate::packet::PACKET_LEN_MAX;
 
@@ -89,6 +90,7 @@ pub struct Server {
     duplicates: Duplicates,
     lanes: Lanes,
     counters: Arc<Counters>,
+    eap: Option<Arc<EapServer>>,
 }
 
 impl Server {
@@ -99,7 +101,18 @@ impl Server {
             duplicates: Duplicates::new(seed, settings.nas.len()),
             lanes: batch::lanes(),
             counters: Arc::default(),
+            eap: None,
             settings,
+        }
+    }
+
+    /// The same with EAP, where the settings have it. All workers share one, because the next round of a
+    /// conversation may reach another of them.
+    #[must_use]
+    pub fn with_eap(self, eap: Arc<EapServer>) -> Self {
+        Self {
+            eap: Some(eap),
+            ..self
         }
     }
 
@@ -213,6 +226,7 @@ impl Server {
             duplicates: &mut self.duplicates,
             lanes: &mut self.lanes,
             counters: &self.counters,
+            eap: self.eap.as_deref(),
             now,
         }
     }

@@ -7,8 +7,10 @@
 //! Not here: what else a reply carries (`reply`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::dialect::{self, Dialect, Fill, GardenName, PortalUrl, Template};
+use crate::eap::EapSettings;
 use crate::nas::NasTable;
 use crate::packet::{EncodeError, Encoder, HEADER_LEN, PACKET_LEN_MAX};
 use crate::plan::{PlanTerms, Rates};
@@ -54,6 +56,7 @@ pub struct Settings {
     pub(crate) nas: NasTable,
     pub(crate) garden: GardenSettings,
     pub(crate) realms: Realms,
+    pub(crate) eap: Option<Arc<EapSettings>>,
     plans: Vec<PlanTerms>,
     prepared: Prepared,
 }
@@ -81,6 +84,7 @@ impl Settings {
             nas,
             garden,
             realms: Realms::default(),
+            eap: None,
             plans,
             prepared,
         }
@@ -92,10 +96,18 @@ impl Settings {
         Self { realms, ..self }
     }
 
+    /// The same with EAP; without, it is an unsupported method.
+    #[must_use]
+    pub fn with_eap(self, eap: Option<Arc<EapSettings>>) -> Self {
+        Self { eap, ..self }
+    }
+
     /// The same with another catalogue.
     #[must_use]
     pub fn with_plans(&self, plans: Vec<PlanTerms>) -> Self {
-        Self::new(self.nas.clone(), self.garden.clone(), plans).with_realms(self.realms.clone())
+        Self::new(self.nas.clone(), self.garden.clone(), plans)
+            .with_realms(self.realms.clone())
+            .with_eap(self.eap.clone())
     }
 
     /// What a dialect's templates for full access are filled with.
@@ -253,8 +265,6 @@ fn garden_rates(garden: &GardenSettings) -> Rates {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::crypto::Secret;
     use crate::dialect::{AttributeName, Number, Part, Value};

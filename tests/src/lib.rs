@@ -18,6 +18,7 @@
 pub mod browser;
 pub mod clock;
 pub mod curl;
+pub mod eapol;
 pub mod garthctl;
 pub mod garthd;
 pub mod html;

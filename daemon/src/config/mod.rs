@@ -8,6 +8,7 @@
 
 mod diagnose;
 mod dialects;
+mod eap;
 mod lifecycle;
 mod raw;
 mod realms;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub use lifecycle::ShownTo;
 pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{
-    Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway, InterfacePattern,
+    Admin, Billing, CertificateFiles, Config, Eap, Enforcement, Garden, Gateway, InterfacePattern,
     MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
     Sandbox, Store, UnknownSubscriber, Who,
 };

@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) time: Time,
     #[serde(default)]
     pub(super) radius: Radius,
+    pub(super) eap: Option<Spanned<Eap>>,
     #[serde(default)]
     pub(super) realm: Vec<Spanned<Realm>>,
     #[serde(default)]
@@ -81,6 +82,16 @@ pub(super) struct Radius {
 pub(super) struct Realm {
     pub(super) name: Text,
     pub(super) rule: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Eap {
+    pub(super) methods: Option<Spanned<Vec<Text>>>,
+    pub(super) certificate_file: Option<Spanned<PathBuf>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) client_ca_file: Option<PathBuf>,
+    pub(super) tls_min: Option<Text>,
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,7 @@ use toml::Spanned;
 
 use super::diagnose::Problems;
 use super::dialects::{Dialects, Names, dialects};
+use super::eap;
 use super::lifecycle::{self, Partner, PartnerPortal};
 use super::raw;
 use super::realms::realms;
@@ -65,6 +66,7 @@ pub(super) fn checked(
         .and_then(|billing| lifecycle::policies(&file.lifecycle, &file.partner, billing, problems));
     let time = time(&file.time, problems);
     let radius = radius(&file.radius, &file.realm, problems);
+    let eap = eap::section(file.eap, problems);
     let garden = garden(&file.garden, problems);
     let portal = match file.portal {
         Some(raw) => portal(raw, &file.partner, problems).map(Some),
@@ -98,6 +100,7 @@ pub(super) fn checked(
         policies: policies?,
         time: time?,
         radius: radius?,
+        eap: eap?,
         nas: nas?,
         garden: garden?,
         enforcement: enforcement?,
@@ -458,7 +461,9 @@ fn portal(raw: raw::Portal, partners: &[Partner], problems: &mut Problems) -> Op
     let http = addresses("portal.http", &raw.http, problems);
     let https = addresses("portal.https", &raw.https, problems);
     let public_url: Option<PublicUrl> = problems.parse("portal.public_url", &raw.public_url, URL);
-    let certificate = certificate(raw.certificate_file, raw.key_file, problems);
+    let lonely = "both files, or neither for a self-signed certificate";
+    let (chain, key) = (raw.certificate_file, raw.key_file);
+    let certificate = certificate("portal", chain, key, lonely, problems);
     let own = PartnerPortal {
         menu: raw.menu,
         fields: raw.fields,
@@ -511,14 +516,16 @@ fn portal(raw: raw::Portal, partners: &[Partner], problems: &mut Problems) -> Op
     })
 }
 
-/// Both files or neither; the outer `None` means that something was reported.
+/// Both files of a section or neither; the outer `None` means that something was reported.
 #[expect(
     clippy::option_option,
     reason = "the outer one is this module's sign of a report, the inner one the value"
 )]
-fn certificate(
+pub(super) fn certificate(
+    section: &str,
     certificate: Option<Spanned<PathBuf>>,
     key: Option<Spanned<PathBuf>>,
+    allowed: &str,
     problems: &mut Problems,
 ) -> Option<Option<CertificateFiles>> {
     let (lonely, name, missing) = match (certificate, key) {
@@ -529,12 +536,12 @@ fn certificate(
             }));
         }
         (None, None) => return Some(None),
-        (Some(path), None) => (path, "portal.certificate_file", "key_file"),
-        (None, Some(path)) => (path, "portal.key_file", "certificate_file"),
+        (Some(path), None) => (path, "certificate_file", "key_file"),
+        (None, Some(path)) => (path, "key_file", "certificate_file"),
     };
     let message = format!("{missing} is missing beside it");
-    let allowed = "both files, or neither for a self-signed certificate";
-    problems.add(name, lonely.span(), message, Some(allowed));
+    let key = format!("{section}.{name}");
+    problems.add(&key, lonely.span(), message, Some(allowed));
     None
 }
 

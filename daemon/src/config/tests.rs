@@ -488,3 +488,61 @@ fn a_file_that_is_not_there_is_named() {
             .starts_with("cannot read /nonexistent/garthd.toml")
     );
 }
+
+fn eap(section: &str) -> String {
+    format!("{DESIGN}\n[eap]\n{section}")
+}
+
+const EAP_FILES: &str = "certificate_file = \"/c\"\nkey_file = \"/k\"\n";
+
+#[test]
+fn eap_methods_are_by_default_those_there_are_files_for_and_never_md5() {
+    use garth_radius::eap::EapMethod::{MsChapV2, Peap, Tls, Ttls};
+    let methods = |section: &str| taken(&eap(section)).eap.unwrap().methods;
+    assert_eq!(taken(DESIGN).eap, None);
+    assert_eq!(methods(""), [MsChapV2]);
+    assert_eq!(methods(EAP_FILES), [Peap, Ttls, MsChapV2]);
+    let with_authority = format!("{EAP_FILES}client_ca_file = \"/a\"");
+    assert_eq!(methods(&with_authority), [Peap, Ttls, Tls, MsChapV2]);
+    let chosen = format!("{EAP_FILES}methods = [\"ttls\", \"peap\"]");
+    assert_eq!(methods(&chosen), [Ttls, Peap]);
+}
+
+#[test]
+fn eap_faults_are_told() {
+    for (section, expected) in [
+        ("methods = []", "eap.methods: there is none"),
+        (
+            "methods = [\"leap\"]",
+            "eap.methods: \"leap\" is not known | allowed: peap, ttls, tls, mschapv2, md5",
+        ),
+        (
+            "methods = [\"md5\", \"md5\"]",
+            "eap.methods: \"md5\" is there twice",
+        ),
+        (
+            "methods = [\"peap\"]",
+            "eap.methods: \"peap\" needs certificate_file and key_file",
+        ),
+        (
+            "methods = [\"tls\"]\ncertificate_file = \"/c\"\nkey_file = \"/k\"",
+            "eap.methods: \"tls\" needs client_ca_file",
+        ),
+        (
+            "key_file = \"/k\"",
+            "eap.key_file: certificate_file is missing beside it",
+        ),
+        (
+            "client_ca_file = \"/a\"",
+            "eap.client_ca_file: is of no use alone",
+        ),
+        (
+            "tls_min = \"1.1\"",
+            "eap.tls_min: \"1.1\" is not known | allowed: 1.2, 1.3",
+        ),
+    ] {
+        let complaints = complaints(&eap(section));
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        assert!(complaints[0].contains(expected), "{complaints:?}");
+    }
+}

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use garth_radius::dialect::Dialect;
+use garth_radius::eap::{EapMethod, TlsVersion};
 use garth_radius::realm::Realms;
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
@@ -28,6 +29,8 @@ pub struct Config {
     pub time: TimeLimits,
     /// RADIUS listeners.
     pub radius: Radius,
+    /// EAP; refused without the section.
+    pub eap: Option<Eap>,
     /// Who may ask RADIUS.
     pub nas: Vec<Nas>,
     /// What the walled get.
@@ -282,6 +285,19 @@ impl FromStr for InterfacePattern {
             Err(NotAnInterface)
         }
     }
+}
+
+/// `[eap]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Eap {
+    /// What is offered, the preferred one first.
+    pub methods: Vec<EapMethod>,
+    /// The server's certificate chain and key; there if a method needs them.
+    pub certificate: Option<CertificateFiles>,
+    /// Who signs the subscribers' certificates, in PEM; there if they log in by them.
+    pub client_ca: Option<PathBuf>,
+    /// The oldest TLS that is spoken.
+    pub tls_min: TlsVersion,
 }
 
 /// `[portal]`.

@@ -6,6 +6,7 @@
 //! The order of the shutdown is written in `Running::stop` and nowhere else.
 
 mod clock_watch;
+mod eap;
 mod logging;
 mod observer;
 mod portal;
@@ -121,6 +122,7 @@ impl Running {
             )?)),
             store: store.clone(),
             stop: Arc::new(AtomicBool::new(false)),
+            eap: eap::server(),
         };
         let (stopper, stop) = stop::channel();
         let mut essential = Essential::new();

@@ -8,6 +8,7 @@ use garth_radius::dialect::{GardenName, GardenNameError, PortalUrl, PortalUrlErr
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
 use garth_radius::server::{GardenSettings, PlanTerms, Settings, Unknown};
 
+use super::eap;
 use crate::config::{self, Config};
 
 /// What the file's checks cannot see because it takes several entries together.
@@ -27,6 +28,9 @@ pub(super) enum SettingsError {
     PortalUrl(#[from] PortalUrlError),
     #[error("enforcement.interfaces: {0}")]
     Interface(#[from] garth_enforcement::RulesetError),
+    // Its causes are its own text: whoever shows this shows one line.
+    #[error("{0:#}")]
+    Eap(anyhow::Error),
 }
 
 /// The NAS table and the garden's attributes; replies are prepared for `plans`.
@@ -48,8 +52,10 @@ pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings,
         },
     };
     // No plans: rates are encoded from the dialects' templates, as the catalogue says at the moment.
+    let eap = config.eap.as_ref().map(eap::settings).transpose();
     let settings = Settings::new(NasTable::new(nas)?, garden, plans);
-    Ok(settings.with_realms(config.radius.realms.clone()))
+    let settings = settings.with_realms(config.radius.realms.clone());
+    Ok(settings.with_eap(eap.map_err(SettingsError::Eap)?))
 }
 
 fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {

@@ -1,6 +1,7 @@
-//! The portal's certificate: the operator's, or one that we sign ourselves until there is one.
+//! Certificates from files; the portal's is one that we sign ourselves until there is one.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -17,7 +18,7 @@ use crate::config::{CertificateFiles, Portal};
 /// Files that cannot be read, or a certificate that does not fit its key.
 pub(super) fn config(portal: &Portal) -> anyhow::Result<Arc<ServerConfig>> {
     let (certificates, key) = match &portal.certificate {
-        Some(files) => from_files(files)?,
+        Some(files) => from_files("portal", files)?,
         None => self_signed(host(portal.public_url.authority()))?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -29,20 +30,31 @@ pub(super) fn config(portal: &Portal) -> anyhow::Result<Arc<ServerConfig>> {
     Ok(Arc::new(config))
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn from_files(files: &CertificateFiles) -> anyhow::Result<Identity> {
-    let certificates = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| {
-            format!(
-                "portal.certificate_file {} cannot be read",
-                files.certificate.display()
-            )
-        })?;
+/// The chain and the key that a section of the configuration names.
+pub(super) fn from_files(section: &str, files: &CertificateFiles) -> anyhow::Result<Identity> {
+    let certificates = certificates(section, "certificate_file", &files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("portal.key_file {} cannot be read", files.key.display()))?;
+        .with_context(|| format!("{section}.key_file {} cannot be read", files.key.display()))?;
     Ok((certificates, key))
+}
+
+/// The certificates in a file that a section of the configuration names.
+pub(super) fn certificates(
+    section: &str,
+    key: &str,
+    path: &Path,
+) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates =
+        read.with_context(|| format!("{section}.{key} {} cannot be read", path.display()))?;
+    anyhow::ensure!(
+        !certificates.is_empty(),
+        "{section}.{key} {} has no certificate in PEM",
+        path.display()
+    );
+    Ok(certificates)
 }
 
 /// A certificate nobody trusts yet: enough to try things out, and said aloud in the log.

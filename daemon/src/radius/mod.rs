@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Cache};
 use garth_radius::UnixSeconds;
+use garth_radius::eap::EapServer;
 use garth_radius::server::{Counters, PlanTerms, Rates, Server, Settings};
 use garth_store::Store;
 
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Set once: workers finish their batch and end.
     pub(crate) stop: Arc<AtomicBool>,
+    /// EAP conversations: their next round may reach another worker.
+    pub(crate) eap: Arc<EapServer>,
 }
 
 impl Shared {
@@ -99,7 +102,8 @@ impl Worker {
     }
 
     fn bind(port: Port, address: SocketAddr, shared: Shared, seed: u64) -> io::Result<Self> {
-        let server = Server::new(shared.settings.load_full(), seed);
+        let server =
+            Server::new(shared.settings.load_full(), seed).with_eap(Arc::clone(&shared.eap));
         Ok(Self {
             port,
             socket: BatchSocket::bind(address)?,

@@ -6,6 +6,7 @@ mod access;
 mod accounting;
 mod batch;
 mod dialects;
+mod eap;
 mod methods;
 mod support;
 mod vectors;

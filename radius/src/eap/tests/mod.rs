@@ -1,0 +1,7 @@
+//! The server against peers: good ones, bad ones, and noise.
+
+mod bare;
+mod hostile;
+mod peer;
+mod support;
+mod tunnels;

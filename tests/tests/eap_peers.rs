@@ -1,0 +1,269 @@
+//! EAP as a peer of another house speaks it: eapol_test of wpa_supplicant (N1).
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is wrong"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use garth_tests::Lab;
+use garth_tests::clock;
+use garth_tests::eapol::{self, Login};
+use garth_tests::garthd::PLANS;
+use garth_tests::tls::{Authority, Certificate};
+use tempfile::TempDir;
+
+const PEOPLE: &str = r#"{"username":"bruno","password":"bird-cherry-8","plan":"home-100","paid_through":"2099-01-31"}
+{"username":"unpaid","password":"bird-cherry-8","plan":"home-100"}
+"#;
+
+const SERVER_NAME: &str = "radius.example.net";
+
+/// Longer than any reload takes.
+const RELOAD_MAX: Duration = Duration::from_secs(10);
+
+/// Both versions of TLS, as wpa_supplicant is told. OpenSSL takes no version above one that is disabled.
+const TLS: [(&str, &str); 2] = [
+    ("1.2", "tls_disable_tlsv1_3=1"),
+    (
+        "1.3",
+        "tls_disable_tlsv1_0=1 tls_disable_tlsv1_1=1 tls_disable_tlsv1_2=1 tls_disable_tlsv1_3=0",
+    ),
+];
+
+/// A lab that speaks EAP, and the certificates of its peers.
+struct Office {
+    lab: Lab,
+    folder: TempDir,
+}
+
+impl Office {
+    fn open() -> Self {
+        let folder = TempDir::with_prefix("garth-eap-").unwrap();
+        let authority = Authority::create().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let issue = |name: &str, Certificate { certificate, key }| {
+            write(&format!("{name}.pem"), &certificate);
+            write(&format!("{name}.key"), &key);
+        };
+        write("authority.pem", &authority.certificate());
+        issue("server", authority.issue(SERVER_NAME, &[]).unwrap());
+        for name in ["bruno", "unpaid", "stranger"] {
+            issue(name, authority.issue(name, &[]).unwrap());
+        }
+        let other = Authority::create().unwrap();
+        write("other.pem", &other.certificate());
+        issue("forged", other.issue("bruno", &[]).unwrap());
+        let section = section(folder.path(), "server");
+        let lab = Lab::start_with(|config| config + &section).unwrap();
+        let office = Self { lab, folder };
+        let plans = office.path("plans.toml");
+        fs::write(&plans, PLANS).unwrap();
+        office.lab.garthctl.run(&["plan", "apply", &plans]).unwrap();
+        office.lab.import(PEOPLE).unwrap();
+        office
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn login(&self, network: &str, keys: bool) -> Login {
+        let config = self.folder.path().join("peer.conf");
+        eapol::login(&self.lab.network.router, &config, network, keys).unwrap()
+    }
+
+    /// A method in TLS; `inner` are lines for what is inside.
+    fn tunnel(&self, method: &str, tls: &str, inner: &str) -> Login {
+        let authority = self.path("authority.pem");
+        let network = format!(
+            "eap={method}\nanonymous_identity=\"anonymous\"\nca_cert=\"{authority}\"\n\
+             domain_match=\"{SERVER_NAME}\"\nphase1=\"{tls}\"\n{inner}"
+        );
+        self.login(&network, true)
+    }
+
+    fn certificate(&self, name: &str, tls: &str, more: &str) -> Login {
+        let inner = format!(
+            "identity=\"somebody\"\nclient_cert=\"{}\"\nprivate_key=\"{}\"\n{more}",
+            self.path(&format!("{name}.pem")),
+            self.path(&format!("{name}.key")),
+        );
+        self.tunnel("TLS", tls, &inner)
+    }
+
+    /// How often this was counted.
+    fn counted(&self, counter: &str) -> u64 {
+        let status = self.lab.garthctl.json(&["status"]).unwrap().to_string();
+        let (_, rest) = status
+            .split_once(&format!("\"{counter}\":"))
+            .unwrap_or_else(|| panic!("no {counter} in {status}"));
+        let digits = rest.chars().take_while(char::is_ascii_digit);
+        digits.collect::<String>().parse().unwrap()
+    }
+}
+
+fn section(folder: &Path, server: &str) -> String {
+    let path = |name: String| folder.join(name).display().to_string();
+    format!(
+        "\n[eap]\nmethods = [\"peap\", \"ttls\", \"tls\", \"mschapv2\", \"md5\"]\n\
+         certificate_file = \"{}\"\nkey_file = \"{}\"\nclient_ca_file = \"{}\"\n",
+        path(format!("{server}.pem")),
+        path(format!("{server}.key")),
+        path("authority.pem".into()),
+    )
+}
+
+fn who(name: &str, password: &str) -> String {
+    format!("identity=\"{name}\"\npassword=\"{password}\"")
+}
+
+fn inside(phase2: &str, name: &str, password: &str) -> String {
+    format!("{}\nphase2=\"{phase2}\"", who(name, password))
+}
+
+#[track_caller]
+fn accepted(login: &Login) {
+    assert!(login.accepted, "{}", login.said);
+}
+
+#[track_caller]
+fn accepted_with_keys(login: &Login) {
+    accepted(login);
+    assert!(login.keys_match, "{}", login.said);
+}
+
+#[track_caller]
+fn rejected(login: &Login) {
+    assert!(login.rejected && !login.accepted, "{}", login.said);
+}
+
+#[test]
+fn md5_and_mschapv2_without_a_tunnel() {
+    let office = Office::open();
+    for method in ["MD5", "MSCHAPV2"] {
+        let with = |name, password| {
+            let who = who(name, password);
+            office.login(&format!("eap={method}\n{who}"), false)
+        };
+        accepted(&with("bruno", "bird-cherry-8"));
+        accepted(&with("unpaid", "bird-cherry-8"));
+        rejected(&with("bruno", "bird-cherry-9"));
+        rejected(&with("nobody", "bird-cherry-8"));
+    }
+    assert_eq!(office.counted("radius_reject_wrong_password"), 2);
+    assert_eq!(office.counted("radius_reject_unknown_user"), 2);
+}
+
+#[test]
+fn peap_and_ttls_by_password() {
+    let office = Office::open();
+    for (version, tls) in TLS {
+        for (method, phase2) in [
+            ("PEAP", "auth=MSCHAPV2"),
+            ("TTLS", "auth=PAP"),
+            ("TTLS", "auth=CHAP"),
+            ("TTLS", "auth=MSCHAPV2"),
+        ] {
+            let with = |name, password| {
+                let login = office.tunnel(method, tls, &inside(phase2, name, password));
+                assert!(
+                    login
+                        .said
+                        .contains(&format!("SSL: Using TLS version TLSv{version}")),
+                    "{}",
+                    login.said
+                );
+                login
+            };
+            accepted_with_keys(&with("bruno", "bird-cherry-8"));
+            accepted_with_keys(&with("unpaid", "bird-cherry-8"));
+            rejected(&with("bruno", "bird-cherry-9"));
+            rejected(&with("anonymous", "bird-cherry-8"));
+        }
+    }
+    assert_eq!(office.counted("radius_reject_wrong_password"), 8);
+    assert_eq!(office.counted("radius_reject_unknown_user"), 8);
+}
+
+#[test]
+fn tls_by_certificate() {
+    let office = Office::open();
+    for (_, tls) in TLS {
+        accepted_with_keys(&office.certificate("bruno", tls, ""));
+        accepted_with_keys(&office.certificate("unpaid", tls, ""));
+        rejected(&office.certificate("stranger", tls, ""));
+        rejected(&office.certificate("forged", tls, ""));
+    }
+    assert_eq!(office.counted("radius_reject_unknown_user"), 2);
+    assert_eq!(office.counted("radius_reject_tls_failed"), 2);
+}
+
+#[test]
+fn small_fragments_of_the_peer() {
+    let office = Office::open();
+    for (_, tls) in TLS {
+        let whole = office.certificate("bruno", tls, "");
+        let login = office.certificate("bruno", tls, "fragment_size=200");
+        accepted_with_keys(&login);
+        assert!(login.challenges > whole.challenges + 2, "{}", login.said);
+        let more = inside("auth=MSCHAPV2", "bruno", "bird-cherry-8") + "\nfragment_size=200";
+        accepted_with_keys(&office.tunnel("PEAP", tls, &more));
+    }
+}
+
+#[test]
+fn method_that_the_peer_wants_instead_is_chosen() {
+    let office = Office::open();
+    let login = office.login(
+        &format!("eap=MD5\n{}", who("bruno", "bird-cherry-8")),
+        false,
+    );
+    accepted(&login);
+    assert!(
+        login.said.contains("EAP: Building EAP-Nak"),
+        "{}",
+        login.said
+    );
+    rejected(&office.login(
+        &format!("eap=GTC\n{}", who("bruno", "bird-cherry-8")),
+        false,
+    ));
+    assert_eq!(office.counted("radius_reject_eap_method_refused"), 1);
+}
+
+#[test]
+fn peer_that_does_not_trust_our_authority_gives_no_password_away() {
+    let office = Office::open();
+    let other = office.path("other.pem");
+    let inner = inside("auth=PAP", "bruno", "bird-cherry-8");
+    let network = format!("eap=TTLS\nca_cert=\"{other}\"\n{inner}");
+    rejected(&office.login(&network, true));
+    assert_eq!(office.counted("radius_reject_tls_failed"), 1);
+}
+
+#[test]
+fn reload_takes_another_certificate() {
+    let office = Office::open();
+    let tunnel = || {
+        let inner = inside("auth=PAP", "bruno", "bird-cherry-8");
+        office.tunnel("TTLS", TLS[1].1, &inner)
+    };
+    accepted_with_keys(&tunnel());
+    let issued_by_another = Authority::create().unwrap();
+    let certificate = issued_by_another.issue(SERVER_NAME, &[]).unwrap();
+    fs::write(office.path("server.pem"), &certificate.certificate).unwrap();
+    fs::write(office.path("server.key"), &certificate.key).unwrap();
+    office.lab.garthd.reload().unwrap();
+    let refused = || (!tunnel().accepted).then_some(());
+    clock::wait_for("the new certificate", RELOAD_MAX, refused).unwrap();
+    fs::write(
+        office.path("authority.pem"),
+        issued_by_another.certificate(),
+    )
+    .unwrap();
+    accepted_with_keys(&tunnel());
+}
