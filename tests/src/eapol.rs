@@ -34,12 +34,27 @@ pub struct Login {
 ///
 /// When eapol_test does not run. A refusal is a login too.
 pub fn login(router: &Namespace, config: &Path, network: &str, keys: bool) -> Result<Login> {
+    login_at(router, ("1812", SECRET), config, network, keys)
+}
+
+/// The same at the server that listens on the router at a port, with its secret.
+///
+/// # Errors
+///
+/// See [`login`].
+pub fn login_at(
+    router: &Namespace,
+    (port, secret): (&str, &str),
+    config: &Path,
+    network: &str,
+    keys: bool,
+) -> Result<Login> {
     let text = format!("network={{\nkey_mgmt=IEEE8021X\n{network}\n}}\n");
     fs::write(config, text).context("writing a configuration for eapol_test")?;
     let mut command = router.command("eapol_test");
     command
-        .args(["-a", "127.0.0.1", "-A", "127.0.0.1", "-p", "1812"])
-        .args(["-s", SECRET, "-t", LOGIN_SECONDS_MAX, "-c"])
+        .args(["-a", "127.0.0.1", "-A", "127.0.0.1", "-p", port])
+        .args(["-s", secret, "-t", LOGIN_SECONDS_MAX, "-c"])
         .arg(config)
         .stdin(Stdio::null());
     if !keys {

@@ -253,6 +253,15 @@ impl Garthd {
         self.process.signal(Signal::SIGHUP)
     }
 
+    /// Sends it `signal`.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Asks it to end and waits until it has.
     ///
     /// # Errors

@@ -55,11 +55,21 @@ impl Lab {
             Family::V4 => config,
             Family::V6 => config.replace("0.0.0.0:8480", "[::]:8480"),
         })?;
-        let plans = lab.files.path("plans.toml");
-        fs::write(&plans, PLANS).context("writing plans")?;
-        lab.garthctl
-            .run(&["plan", "apply", &plans.to_string_lossy()])?;
+        lab.apply_plans()?;
         Ok(lab)
+    }
+
+    /// Applies the catalogue [`PLANS`].
+    ///
+    /// # Errors
+    ///
+    /// What garthctl said.
+    pub fn apply_plans(&self) -> Result<()> {
+        let plans = self.files.path("plans.toml");
+        fs::write(&plans, PLANS).context("writing plans")?;
+        self.garthctl
+            .run(&["plan", "apply", &plans.to_string_lossy()])
+            .map(drop)
     }
 
     /// A lab without a catalogue, whose configuration is `change(config)`.

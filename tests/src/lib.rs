@@ -23,6 +23,7 @@ pub mod garthctl;
 pub mod garthd;
 pub mod html;
 pub mod internet;
+pub mod interop;
 pub mod lab;
 pub mod namespace;
 pub mod network;

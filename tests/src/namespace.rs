@@ -75,10 +75,21 @@ impl Namespace {
     ///
     /// When the file cannot be written.
     pub fn hosts(&self, text: &str) -> Result<()> {
-        let folder = self.etc();
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        fs::write(folder.join("hosts"), text).context("writing a hosts file")?;
-        fs::write(folder.join("resolv.conf"), "").context("writing a resolv.conf")
+        self.etc_file("hosts", text)?;
+        self.etc_file("resolv.conf", "")
+    }
+
+    /// Lays the file `path` with `text` over the one below /etc, or its folder over that folder, for the
+    /// programs that [`Namespace::command`] starts from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn etc_file(&self, path: &str, text: &str) -> Result<()> {
+        let path = self.etc().join(path);
+        let folder = path.parent().context("a file is in a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     }
 
     /// A command that runs `program` in here and ends with the thread that starts it.

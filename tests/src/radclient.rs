@@ -1,11 +1,9 @@
 //! A NAS that is not ours: radclient of FreeRADIUS, on the router.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::namespace::Namespace;
+use crate::process;
 
 /// What kind of question, as radclient names it, and the port it goes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,25 +70,9 @@ pub fn ask(
     command
         .args(["-x", "-r", "1", "-t", "1"])
         .args(question.words())
-        .arg(secret)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().context("radclient does not start")?;
+        .arg(secret);
     let input = format!("Message-Authenticator = 0x00\n{attributes}\n");
-    child
-        .stdin
-        .take()
-        .context("a pipe")?
-        .write_all(input.as_bytes())
-        .context("telling radclient")?;
-    let output = child.wait_with_output().context("waiting for radclient")?;
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(read(said))
+    Ok(read(process::tell(&mut command, &input)?.said))
 }
 
 /// The last reply in what radclient said.

@@ -13,6 +13,7 @@ use garth_tests::Lab;
 use garth_tests::clock;
 use garth_tests::eapol::{self, Login};
 use garth_tests::garthd::PLANS;
+use garth_tests::interop::{Exchange, Peer};
 use garth_tests::tls::{Authority, Certificate};
 use tempfile::TempDir;
 
@@ -141,6 +142,21 @@ fn rejected(login: &Login) {
     assert!(login.rejected && !login.accepted, "{}", login.said);
 }
 
+/// Records what was accepted from the right credentials and rejected from wrong ones.
+fn record(spoken: &str, right: &str) {
+    let peer = Peer::packaged("eapol_test of wpa_supplicant", "eapoltest").unwrap();
+    Exchange {
+        // wpa_supplicant's word is not quite the standard's.
+        spoken: &spoken.replace("MSCHAPV2", "MSCHAPv2"),
+        right,
+        wrong: "Access-Reject",
+    }
+    .record(&peer)
+    .unwrap();
+}
+
+const WITH_KEYS: &str = "Access-Accept and the same keys";
+
 #[test]
 fn md5_and_mschapv2_without_a_tunnel() {
     let office = Office::open();
@@ -153,6 +169,7 @@ fn md5_and_mschapv2_without_a_tunnel() {
         accepted(&with("unpaid", "bird-cherry-8"));
         rejected(&with("bruno", "bird-cherry-9"));
         rejected(&with("nobody", "bird-cherry-8"));
+        record(&format!("EAP-{method}"), "Access-Accept");
     }
     assert_eq!(office.counted("radius_reject_wrong_password"), 2);
     assert_eq!(office.counted("radius_reject_unknown_user"), 2);
@@ -183,6 +200,11 @@ fn peap_and_ttls_by_password() {
             accepted_with_keys(&with("unpaid", "bird-cherry-8"));
             rejected(&with("bruno", "bird-cherry-9"));
             rejected(&with("anonymous", "bird-cherry-8"));
+            let inner = phase2.trim_start_matches("auth=");
+            record(
+                &format!("EAP-{method}/{inner} over TLS {version}"),
+                WITH_KEYS,
+            );
         }
     }
     assert_eq!(office.counted("radius_reject_wrong_password"), 8);
@@ -192,11 +214,12 @@ fn peap_and_ttls_by_password() {
 #[test]
 fn tls_by_certificate() {
     let office = Office::open();
-    for (_, tls) in TLS {
+    for (version, tls) in TLS {
         accepted_with_keys(&office.certificate("bruno", tls, ""));
         accepted_with_keys(&office.certificate("unpaid", tls, ""));
         rejected(&office.certificate("stranger", tls, ""));
         rejected(&office.certificate("forged", tls, ""));
+        record(&format!("EAP-TLS over TLS {version}"), WITH_KEYS);
     }
     assert_eq!(office.counted("radius_reject_unknown_user"), 2);
     assert_eq!(office.counted("radius_reject_tls_failed"), 2);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use garth_tests::Lab;
 use garth_tests::garthd::SECRET;
+use garth_tests::interop::{Exchange, Peer};
 use garth_tests::network::Family;
 use garth_tests::radclient::{self, Question, Reply};
 use garth_tests::radius::{Client, code};
@@ -29,23 +30,83 @@ fn login(lab: &Lab, attributes: &str) -> Reply {
     lab.radius(Question::Authentication, attributes).unwrap()
 }
 
+fn radclient() -> Peer {
+    Peer::packaged("radclient", "freeradius-utils").unwrap()
+}
+
+/// The code of a reply that verifies, as the page of peers names it.
+fn code_of(reply: &Reply) -> &str {
+    reply.code.as_deref().unwrap_or("silence")
+}
+
 #[test]
-fn pap_and_chap_with_the_right_password_are_accepted_with_the_plan() {
+fn n1_pap_chap_and_ms_chap_are_accepted_with_the_plan_or_rejected_without_it() {
     let lab = lab_with_bruno();
-    for password in ["User-Password", "CHAP-Password"] {
-        let reply = login(
+    for (spoken, attribute) in [
+        ("PAP", "User-Password"),
+        ("CHAP", "CHAP-Password"),
+        ("MS-CHAP v1", "MS-CHAP-Password"),
+    ] {
+        let right = login(
             &lab,
-            &format!("User-Name = bruno\n{password} = bird-cherry-8"),
+            &format!("User-Name = bruno\n{attribute} = bird-cherry-8"),
         );
-        assert!(reply.is("Access-Accept"), "{password}: {}", reply.said);
-        assert_eq!(
-            reply.attribute("Mikrotik-Rate-Limit"),
-            Some("20000k/100000k")
+        assert!(right.is("Access-Accept"), "{spoken}: {}", right.said);
+        let wrong = login(
+            &lab,
+            &format!("User-Name = bruno\n{attribute} = bird-cherry-9"),
         );
-        assert_eq!(
-            reply.attributes[0].split(' ').next(),
-            Some("Message-Authenticator")
-        );
+        assert!(wrong.is("Access-Reject"), "{spoken}: {}", wrong.said);
+        for (reply, rate) in [(&right, Some("20000k/100000k")), (&wrong, None)] {
+            assert_eq!(reply.attribute("Mikrotik-Rate-Limit"), rate);
+            let first = reply.attributes[0].split(' ').next();
+            assert_eq!(first, Some("Message-Authenticator"), "{}", reply.said);
+        }
+        Exchange {
+            spoken,
+            right: code_of(&right),
+            wrong: code_of(&wrong),
+        }
+        .record(&radclient())
+        .unwrap();
+    }
+}
+
+#[test]
+fn n3_status_and_accounting_are_answered_to_the_right_secret_alone() {
+    let lab = lab_with_bruno();
+    let start = "Acct-Status-Type = Start\nAcct-Session-Id = \"8120abce\"\nUser-Name = bruno";
+    for (spoken, question, attributes, code) in [
+        (
+            "Status-Server, authentication port",
+            Question::Status,
+            "",
+            "Access-Accept",
+        ),
+        (
+            "Status-Server, accounting port",
+            Question::AccountingStatus,
+            "",
+            "Accounting-Response",
+        ),
+        (
+            "accounting",
+            Question::Accounting,
+            start,
+            "Accounting-Response",
+        ),
+    ] {
+        let ask = |secret| radclient::ask(&lab.network.router, question, secret, attributes);
+        let [wrong, right] = ["another secret", SECRET].map(|secret| ask(secret).unwrap());
+        assert!(right.is(code), "{spoken}: {}", right.said);
+        assert_eq!(wrong.code, None, "{spoken}: {}", wrong.said);
+        Exchange {
+            spoken,
+            right: code_of(&right),
+            wrong: code_of(&wrong),
+        }
+        .record(&radclient())
+        .unwrap();
     }
 }
 
@@ -96,15 +157,6 @@ fn wrong_secret_is_answered_with_silence_and_counted() {
     assert!(reply.is("Access-Accept"), "{}", reply.said);
     let status = lab.garthctl.json(&["status"]).unwrap().to_string();
     assert!(status.contains("drop"), "no counter of drops in {status}");
-}
-
-#[test]
-fn status_server_is_answered_on_both_ports() {
-    let lab = Lab::start().unwrap();
-    let reply = lab.radius(Question::Status, "").unwrap();
-    assert!(reply.is("Access-Accept"), "{}", reply.said);
-    let reply = lab.radius(Question::AccountingStatus, "").unwrap();
-    assert!(reply.is("Accounting-Response"), "{}", reply.said);
 }
 
 #[test]
