@@ -15,8 +15,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::lanes::{self, JobId, Lanes, Start};
 use crate::packet::{
-    AUTHENTICATOR_LEN, Authenticator, Encoder, HEADER_LEN, PACKET_LEN_MAX, Packet, Unsigned,
-    VALUE_LEN_MAX,
+    ATTRIBUTE_HEADER_LEN, AUTHENTICATOR_LEN, Authenticator, Encoder, HEADER_LEN, PACKET_LEN_MAX,
+    Packet, Unsigned, VALUE_LEN_MAX,
 };
 
 /// The longest User-Password (RFC 2865 section 5.2).
@@ -219,7 +219,7 @@ pub enum Over<'a> {
 
 /// True if the Message-Authenticator whose value begins at `value_offset` is right.
 ///
-/// A value that is not 16 octets inside the packet is wrong.
+/// A value that is not 16 octets inside the packet is wrong: more octets would be signed but not looked at.
 pub fn message_authenticator_is_right(
     packet: &Packet<'_>,
     value_offset: usize,
@@ -230,6 +230,10 @@ pub fn message_authenticator_is_right(
     let Some(sent) = octets.get(value_offset..value_offset + AUTHENTICATOR_LEN) else {
         return false;
     };
+    let length = value_offset.checked_sub(1).map(|at| octets[at]);
+    if length.map(usize::from) != Some(ATTRIBUTE_HEADER_LEN + AUTHENTICATOR_LEN) {
+        return false;
+    }
     let authenticator = match over {
         Over::Own => packet.authenticator(),
         Over::Request(request) => request,

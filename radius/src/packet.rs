@@ -23,7 +23,7 @@ const IDENTIFIER_AT: usize = 1;
 const LENGTH_AT: usize = 2;
 const AUTHENTICATOR_AT: usize = 4;
 /// Type and length octet of an attribute.
-const ATTRIBUTE_HEADER_LEN: usize = 2;
+pub(crate) const ATTRIBUTE_HEADER_LEN: usize = 2;
 /// Vendor number, vendor type and vendor length inside Vendor-Specific.
 const VENDOR_HEADER_LEN: usize = 6;
 

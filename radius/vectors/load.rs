@@ -1,20 +1,67 @@
-//! One loader for every user of the wire vectors. Included by path: no crate of its own.
+//! One loader for every user of the wire vectors: tests of `radius`, and the seeds of `fuzz`. Included by path:
+//! no crate of its own, and no user needs all of it.
+//!
+//! A vector is `key: value` lines; lines that begin with a space continue the value before them, lines that begin
+//! with `#` are comments. A file that lacks a key its port needs, or has another one, is refused.
+//!
+//! | key | value |
+//! |---|---|
+//! | `source` | where the octets are from: a standard and its section, or a program |
+//! | `port` | `auth`, `acct`, or `coa-answer`: what reads them |
+//! | `policy` | at `auth` and `acct`: whether Message-Authenticator is demanded, `require` or `off` |
+//! | `secret` | shared with the NAS |
+//! | `request` | hexadecimal: what comes to a port, or what was sent to the NAS |
+//! | `answer` | hexadecimal, at `coa-answer`: what comes back from the NAS |
+//! | `response` | hexadecimal, may be missing: what the standard's own server answered |
+//! | `expect` | what becomes of it, in words; `UPDATE_VECTORS=1` rewrites it |
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One file of `radius/vectors/`: `key: value` lines in order; lines that begin with a space
-/// continue the value before them; lines that begin with `#` are comments.
+/// What reads a vector.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Port {
+    Auth,
+    Acct,
+    CoaAnswer,
+}
+
+impl Port {
+    fn new(name: &str) -> Option<Self> {
+        match name {
+            "auth" => Some(Self::Auth),
+            "acct" => Some(Self::Acct),
+            "coa-answer" => Some(Self::CoaAnswer),
+            _ => None,
+        }
+    }
+
+    /// The keys that must be there.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Auth | Self::Acct => &["source", "port", "policy", "secret", "request", "expect"],
+            Self::CoaAnswer => &["source", "port", "secret", "request", "answer", "expect"],
+        }
+    }
+}
+
+/// Keys whose values are octets.
+const HEXADECIMAL: [&str; 3] = ["request", "answer", "response"];
+
+/// One file of `radius/vectors/`.
 pub(crate) struct Vector {
-    pub(crate) path: PathBuf,
-    pub(crate) lines: Vec<String>,
+    path: PathBuf,
+    lines: Vec<String>,
 }
 
 impl Vector {
     /// Every vector, by name.
+    ///
+    /// # Panics
+    /// When one is not written as above.
     pub(crate) fn all() -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-        let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../radius/vectors"));
+        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
             .expect("the vectors are part of the source")
             .map(|entry| entry.expect("the folder can be read").path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
@@ -24,10 +71,57 @@ impl Vector {
             .into_iter()
             .map(|path| {
                 let text = fs::read_to_string(&path).expect("a vector is text");
-                let lines = text.lines().map(str::to_owned).collect();
-                Self { path, lines }
+                let vector = Self::parse(path, &text);
+                vector.unwrap_or_else(|error| panic!("{error}"))
             })
             .collect()
+    }
+
+    /// Reads one vector.
+    ///
+    /// # Errors
+    /// Which file is wrong, and how.
+    pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self, String> {
+        let lines = text.lines().map(str::to_owned).collect();
+        let vector = Self { path, lines };
+        let wrong = |what: String| format!("{}: {what}", vector.path.display());
+        let name = vector.text("port").unwrap_or_default();
+        let port = Port::new(&name).ok_or_else(|| wrong(format!("port {name:?}")))?;
+        let keys: Vec<&str> = vector.keys().collect();
+        if let Some(key) = port.keys().iter().find(|key| !keys.contains(key)) {
+            return Err(wrong(format!("no {key}")));
+        }
+        for (at, key) in keys.iter().enumerate() {
+            if !port.keys().contains(key) && *key != "response" {
+                return Err(wrong(format!("{key:?} does not belong here")));
+            }
+            if keys[..at].contains(key) {
+                return Err(wrong(format!("{key} twice")));
+            }
+            if HEXADECIMAL.contains(key) && vector.octets(key).is_none() {
+                return Err(wrong(format!("{key} is not hexadecimal")));
+            }
+        }
+        Ok(vector)
+    }
+
+    /// The keys in order.
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        let beginning = |line: &&String| !line.starts_with([' ', '#']) && !line.is_empty();
+        let lines = self.lines.iter().filter(beginning);
+        lines.map(|line| line.split_once(':').map_or(line.as_str(), |(key, _)| key))
+    }
+
+    /// The file's name without its ending.
+    pub(crate) fn name(&self) -> String {
+        let stem = self.path.file_stem().expect("a vector is a file");
+        stem.to_string_lossy().into_owned()
+    }
+
+    /// What reads it.
+    pub(crate) fn port(&self) -> Port {
+        let name = self.text("port").expect("a vector has a port");
+        Port::new(&name).expect("the port was read before")
     }
 
     /// The value of a key, its continuation lines joined with spaces.
@@ -48,14 +142,15 @@ impl Vector {
         Some(value.trim().to_owned())
     }
 
-    /// The value of a key as octets in hexadecimal.
+    /// The value of a key as octets; nothing if it is not there or is not hexadecimal.
     pub(crate) fn octets(&self, key: &str) -> Option<Vec<u8>> {
         let digits: String = self.text(key)?.split_whitespace().collect();
-        let octets = digits.as_bytes().chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair).expect("hexadecimal is text");
-            u8::from_str_radix(pair, 16).expect("two hexadecimal digits an octet")
+        let pairs = digits.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            let whole = pair.len() == 2 && pair.chars().all(|c| c.is_ascii_hexdigit());
+            u8::from_str_radix(pair, 16).ok().filter(|_| whole)
         });
-        Some(octets.collect())
+        pairs.collect()
     }
 
     /// Replaces the one-line value of `expect` and writes the file.

@@ -281,6 +281,11 @@ impl Garthd {
         self.process.kill()
     }
 
+    /// Its number in `/proc`.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether it is still there.
     ///
     /// # Errors

@@ -30,7 +30,9 @@ pub mod network;
 pub mod process;
 pub mod radclient;
 pub mod radius;
+pub mod raw;
 pub mod story;
 pub mod tls;
+pub mod wire;
 
 pub use lab::Lab;

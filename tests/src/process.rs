@@ -46,6 +46,11 @@ impl Process {
         })
     }
 
+    /// Its number in `/proc`: programs that only start another one have become it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends `signal`.
     ///
     /// # Errors

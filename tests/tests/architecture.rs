@@ -34,6 +34,7 @@ const ROOMS: &[(&str, Knows)] = &[
     ("garth-daemon", Knows::All),
     ("garth-tests", Knows::All),
     ("garth-benches", Knows::All),
+    ("garth-fuzz", Knows::Only(&[RADIUS])),
 ];
 
 /// The crates that are values in, values out, and what of [`IO`] each may reach all the same.

@@ -75,7 +75,7 @@ pub(crate) fn server(policy: MessageAuthenticatorPolicy) -> Server {
 }
 
 /// alice is active, sue suspended, tom terminated; zoe and zara are at a boundary; emil has an empty password on file and
-/// cally none; nemo and flopsy are those of RFC 2865; 02:00:00:00:00:07 is a call-check.
+/// cally none; nemo and flopsy are those of RFC 2865, User that of RFC 2759, mschap-v1 has the password of RFC 2433; 02:00:00:00:00:07 is a call-check.
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) asked: Cell<usize>,
@@ -91,6 +91,8 @@ impl Directory for Book {
             Identity::UserName(b"sue") => (password(b"in debt"), Access::Garden),
             Identity::UserName(b"tom") => (password(b"gone"), Access::Reject),
             Identity::UserName(b"nemo" | b"flopsy") => (password(b"arctangent"), Access::Full),
+            Identity::UserName(b"User") => (password(b"clientPass"), Access::Full),
+            Identity::UserName(b"mschap-v1") => (password(b"MyPw"), Access::Full),
             Identity::UserName(b"zoe") => (password(b"due now"), Access::Full),
             Identity::UserName(b"zara") => (password(b"due now"), Access::Garden),
             Identity::UserName(b"emil") => (password(b""), Access::Full),

@@ -3,54 +3,122 @@
 #[path = "../../vectors/load.rs"]
 mod load;
 
+use garth_radius::UnixSeconds;
+use garth_radius::attribute::AttributeType;
+use garth_radius::code::Code;
 use garth_radius::crypto::{Secret, response_authenticator_is_right};
-use garth_radius::dialect::Dialect;
+use garth_radius::dialect::{Dialect, Fill};
+use garth_radius::dynamic::{Answer, Changes, Sent, Session, encode_change, encode_disconnect};
 use garth_radius::nas::MessageAuthenticatorPolicy::{Off, Require};
 use garth_radius::packet::{PACKET_LEN_MAX, Packet};
 use garth_radius::server::{AccountVerdict, Outcome, Server, Unknown, Verdict};
 
-use crate::support::{Book, NOW, dump, nas, settings, source};
-use load::Vector;
+use crate::support::{Book, NOW, dump, hex, nas, settings, source};
+use load::{Port, Vector};
 
-/// What the server makes of a vector, as one line.
+/// What becomes of a vector, as one line.
 fn result(vector: &Vector) -> String {
+    match vector.port() {
+        Port::Auth => authenticated(vector),
+        Port::Acct => accounted(vector),
+        Port::CoaAnswer => read_answer(vector),
+    }
+}
+
+fn secret(vector: &Vector) -> Secret {
+    Secret::new(vector.text("secret").unwrap().as_bytes()).unwrap()
+}
+
+fn server(vector: &Vector) -> Server {
     let policy = match vector.text("policy").as_deref() {
         Some("off") => Off,
         Some("require") => Require,
-        other => panic!("{}: policy {other:?}", vector.path.display()),
+        other => panic!("{}: policy {other:?}", vector.name()),
     };
     let mut nas = nas(policy, Dialect::generic());
-    nas.secret = Secret::new(vector.text("secret").unwrap().as_bytes()).unwrap();
-    let mut server = Server::new(settings(nas, Unknown::Reject), 1);
+    nas.secret = secret(vector);
+    Server::new(settings(nas, Unknown::Reject), 1)
+}
+
+fn authenticated(vector: &Vector) -> String {
     let request = vector.octets("request").unwrap();
     let mut reply = [0; PACKET_LEN_MAX];
-    if vector.text("port").as_deref() == Some("auth") {
-        match server.authenticate(NOW, source(), &request, &Book::default(), &mut reply) {
-            Verdict::Reply { len, outcome } => answered(outcome, &reply[..len]),
-            Verdict::Drop(reason) => format!("drop {}", reason.as_str()),
-        }
-    } else {
-        match server.account(NOW, source(), &request, &mut reply) {
-            AccountVerdict::Reply { len, outcome } => answered(outcome, &reply[..len]),
-            AccountVerdict::Drop(reason) => format!("drop {}", reason.as_str()),
-            AccountVerdict::Record {
-                record, reply_len, ..
-            } => {
-                let text = |octets: Option<&[u8]>| {
-                    octets.map_or_else(|| "-".into(), |octets| octets.escape_ascii().to_string())
-                };
-                format!(
-                    "record {:?} session {} user {} input {} output {}; {}",
-                    record.status_type,
-                    text(record.acct_session_id),
-                    text(record.user_name),
-                    record.input_octets,
-                    record.output_octets,
-                    dump(&reply[..reply_len]).join(" "),
-                )
-            }
+    match server(vector).authenticate(NOW, source(), &request, &Book::default(), &mut reply) {
+        Verdict::Reply { len, outcome } => answered(outcome, &reply[..len]),
+        Verdict::Drop(reason) => format!("drop {}", reason.as_str()),
+    }
+}
+
+fn accounted(vector: &Vector) -> String {
+    let request = vector.octets("request").unwrap();
+    let mut reply = [0; PACKET_LEN_MAX];
+    match server(vector).account(NOW, source(), &request, &mut reply) {
+        AccountVerdict::Reply { len, outcome } => answered(outcome, &reply[..len]),
+        AccountVerdict::Drop(reason) => format!("drop {}", reason.as_str()),
+        AccountVerdict::Record {
+            record, reply_len, ..
+        } => {
+            let text = |octets: Option<&[u8]>| {
+                octets.map_or_else(|| "-".into(), |octets| octets.escape_ascii().to_string())
+            };
+            format!(
+                "record {:?} session {} user {} input {} output {}; {}",
+                record.status_type,
+                text(record.acct_session_id),
+                text(record.user_name),
+                record.input_octets,
+                record.output_octets,
+                dump(&reply[..reply_len]).join(" "),
+            )
         }
     }
+}
+
+/// What is made of the answer, after the request was made a second time: it must be the very octets.
+fn read_answer(vector: &Vector) -> String {
+    let request = vector.octets("request").unwrap();
+    let mut buffer = [0; PACKET_LEN_MAX];
+    let sent = sent(&mut buffer, &request, &secret(vector));
+    assert_eq!(hex(&buffer[..sent.len]), hex(&request), "{}", vector.name());
+    match sent.answer(&vector.octets("answer").unwrap(), &secret(vector)) {
+        Ok(Answer::Ack) => "ack".into(),
+        Ok(Answer::Nak(None)) => "nak".into(),
+        Ok(Answer::Nak(Some(cause))) => format!("nak {}", cause.number()),
+        Err(error) => format!("ignored: {error}"),
+    }
+}
+
+/// Encodes the request again from what it says.
+fn sent(buffer: &mut [u8], request: &[u8], secret: &Secret) -> Sent {
+    let packet = Packet::decode(request).unwrap();
+    let value = |kind| packet.find(kind).map(|attribute| attribute.value);
+    let timestamp = packet.find(AttributeType::EVENT_TIMESTAMP).unwrap();
+    let timestamp = UnixSeconds(timestamp.integer().unwrap().into());
+    let session = Session {
+        user_name: value(AttributeType::USER_NAME),
+        acct_session_id: value(AttributeType::ACCT_SESSION_ID),
+        ..Session::default()
+    };
+    let identifier = packet.identifier();
+    let dialect = Dialect::generic();
+    if packet.code() == Code::DISCONNECT_REQUEST {
+        return encode_disconnect(buffer, identifier, timestamp, &session, &dialect, secret)
+            .unwrap();
+    }
+    let fill = Fill {
+        down_kbps: 0,
+        up_kbps: 0,
+        garden_name: "",
+        portal_url: "",
+    };
+    let changes = Changes {
+        templates: &[],
+        fill,
+    };
+    encode_change(
+        buffer, identifier, timestamp, &session, &dialect, &changes, secret,
+    )
+    .unwrap()
 }
 
 fn answered(outcome: Outcome, reply: &[u8]) -> String {
@@ -77,7 +145,7 @@ fn every_vector_is_answered_as_expected() {
         if update {
             vector.rewrite(result.trim_end());
         } else {
-            assert_eq!(result.trim_end(), expected, "{}", vector.path.display());
+            assert_eq!(result.trim_end(), expected, "{}", vector.name());
         }
     }
 }
@@ -91,14 +159,40 @@ fn every_response_of_a_standard_is_verified() {
         };
         let request = vector.octets("request").unwrap();
         let authenticator = Packet::decode(&request).unwrap().authenticator();
-        let secret = Secret::new(vector.text("secret").unwrap().as_bytes()).unwrap();
+        let secret = secret(&vector);
         let response = Packet::decode(&response).unwrap();
         assert!(
             response_authenticator_is_right(&response, authenticator, &secret),
             "{}",
-            vector.path.display()
+            vector.name()
         );
         count += 1;
     }
     assert_eq!(count, 3);
+}
+
+#[test]
+fn vector_that_is_not_written_as_its_port_demands_is_refused() {
+    let good = "source: s\nport: acct\npolicy: off\nsecret: s\nrequest:\n  04 ab\nexpect: drop\n";
+    let read = |text: &str| Vector::parse("v.txt".into(), text).map(|_| ());
+    assert_eq!(read(good), Ok(()));
+    for (from, to, error) in [
+        ("port: acct", "port: tea", "v.txt: port \"tea\""),
+        ("source: s\n", "", "v.txt: no source"),
+        ("  04 ab\n", "  04 a\n", "v.txt: request is not hexadecimal"),
+        (
+            "  04 ab\n",
+            "  04 +b\n",
+            "v.txt: request is not hexadecimal",
+        ),
+        ("policy", "polcy", "v.txt: no policy"),
+        (
+            "expect",
+            "answer: 00\nexpect",
+            "v.txt: \"answer\" does not belong here",
+        ),
+        ("expect", "secret: t\nexpect", "v.txt: secret twice"),
+    ] {
+        assert_eq!(read(&good.replace(from, to)), Err(error.into()));
+    }
 }
