@@ -186,8 +186,7 @@ impl<'s> Batch<'s> {
             }
         }
         let source = received.source.ip();
-        let record = request.attributes.record(to.nas, source);
-        let record = record.ok_or(DropReason::MissingStatusType)?;
+        let record = request.attributes.record(to.nas, source)?;
         let reply_len = to.accounting(reply)?;
         let ticket = self
             .duplicates

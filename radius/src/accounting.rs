@@ -12,6 +12,7 @@ use crate::attribute::AttributeType;
 use crate::directory::CLASS_LEN;
 use crate::nas::Nas;
 use crate::packet::Attribute;
+use crate::reason::DropReason;
 use crate::request::{Flaw, MessageAuthenticator, set, set_octets};
 
 /// Acct-Status-Type (RFC 2866 section 5.1). Unknown values are kept.
@@ -60,6 +61,10 @@ impl StatusType {
 /// An IPv6 prefix: address with its length in bits, 128 at most.
 pub type Ipv6Prefix = (Ipv6Addr, u8);
 
+/// The most IPv6 prefixes and addresses of one record beside the first of each attribute; others
+/// are passed over.
+pub const FURTHER_IPV6_MAX: usize = 6;
+
 /// One Accounting-Request. Octets of the NAS and the subscriber are as sent: escape them before showing.
 #[derive(Clone, Debug)]
 pub struct AccountingRecord<'a> {
@@ -75,7 +80,8 @@ pub struct AccountingRecord<'a> {
     pub nas_ip_address: Option<Ipv4Addr>,
     /// The IPv6 address the NAS says it has.
     pub nas_ipv6_address: Option<Ipv6Addr>,
-    /// Names the session on its NAS. RFC 2866 section 5.5 demands it; some NAS omit it in On and Off.
+    /// Names the session on its NAS (RFC 2866 section 5.5). Always there in a record of a session; some
+    /// NAS omit it in On and Off.
     pub acct_session_id: Option<&'a [u8]>,
     /// As the subscriber gave it, or as an Accept replaced it.
     pub user_name: Option<&'a [u8]>,
@@ -83,14 +89,19 @@ pub struct AccountingRecord<'a> {
     pub class: Option<&'a [u8]>,
     /// The subscriber's IPv4 address.
     pub framed_ip_address: Option<Ipv4Addr>,
-    /// The subscriber's prefix on the link; of several the first.
+    /// The subscriber's prefix on the link; of several the first, and so of the next two.
     pub framed_ipv6_prefix: Option<Ipv6Prefix>,
-    /// The subscriber's IPv6 address; of several the first.
+    /// The subscriber's IPv6 address (RFC 6911).
     pub framed_ipv6_address: Option<Ipv6Addr>,
-    /// The subscriber's delegated prefix; of several the first.
+    /// The subscriber's delegated prefix (RFC 4818).
     pub delegated_ipv6_prefix: Option<Ipv6Prefix>,
+    /// What else there is of these three, addresses as prefixes of 128 bits; those that are not there
+    /// are at the end.
+    pub further_ipv6: [Option<Ipv6Prefix>; FURTHER_IPV6_MAX],
     /// Usually the subscriber's MAC.
     pub calling_station_id: Option<&'a [u8]>,
+    /// The port as a number.
+    pub nas_port: Option<u32>,
     /// The port as text.
     pub nas_port_id: Option<&'a [u8]>,
     /// Octets received from the subscriber so far (its upload).
@@ -133,7 +144,9 @@ pub(crate) struct AccountingAttributes<'a> {
     framed_ipv6_prefix: Option<Ipv6Prefix>,
     framed_ipv6_address: Option<Ipv6Addr>,
     delegated_ipv6_prefix: Option<Ipv6Prefix>,
+    further_ipv6: [Option<Ipv6Prefix>; FURTHER_IPV6_MAX],
     calling_station_id: Option<&'a [u8]>,
+    nas_port: Option<u32>,
     nas_port_id: Option<&'a [u8]>,
     input_octets: Option<u32>,
     input_gigawords: Option<u32>,
@@ -170,6 +183,7 @@ impl<'a> AccountingAttributes<'a> {
             AttributeType::ACCT_STATUS_TYPE => &mut self.status_type,
             AttributeType::NAS_IP_ADDRESS => &mut self.nas_ip_address,
             AttributeType::FRAMED_IP_ADDRESS => &mut self.framed_ip_address,
+            AttributeType::NAS_PORT => &mut self.nas_port,
             AttributeType::ACCT_INPUT_OCTETS => &mut self.input_octets,
             AttributeType::ACCT_INPUT_GIGAWORDS => &mut self.input_gigawords,
             AttributeType::ACCT_OUTPUT_OCTETS => &mut self.output_octets,
@@ -192,13 +206,18 @@ impl<'a> AccountingAttributes<'a> {
             AttributeType::USER_NAME => set_octets(&mut self.user_name, value),
             AttributeType::CALLING_STATION_ID => set_octets(&mut self.calling_station_id, value),
             AttributeType::NAS_PORT_ID => set_octets(&mut self.nas_port_id, value),
-            AttributeType::NAS_IPV6_ADDRESS => first(&mut self.nas_ipv6_address, ipv6(value)),
-            AttributeType::FRAMED_IPV6_ADDRESS => first(&mut self.framed_ipv6_address, ipv6(value)),
+            AttributeType::NAS_IPV6_ADDRESS => first(&mut self.nas_ipv6_address, ipv6(value)).err(),
+            AttributeType::FRAMED_IPV6_ADDRESS => {
+                let taken = first(&mut self.framed_ipv6_address, ipv6(value));
+                self.further(taken.map(|left| left.map(|address| (address, 128))))
+            }
             AttributeType::FRAMED_IPV6_PREFIX => {
-                first(&mut self.framed_ipv6_prefix, ipv6_prefix(value))
+                let taken = first(&mut self.framed_ipv6_prefix, ipv6_prefix(value));
+                self.further(taken)
             }
             AttributeType::DELEGATED_IPV6_PREFIX => {
-                first(&mut self.delegated_ipv6_prefix, ipv6_prefix(value))
+                let taken = first(&mut self.delegated_ipv6_prefix, ipv6_prefix(value));
+                self.further(taken)
             }
             AttributeType::CLASS => {
                 let ours = |class: &[u8]| class.len() == CLASS_LEN;
@@ -220,13 +239,44 @@ impl<'a> AccountingAttributes<'a> {
         }
     }
 
-    /// `None` without Acct-Status-Type.
-    pub(crate) fn record(&self, nas: &Arc<Nas>, source: IpAddr) -> Option<AccountingRecord<'a>> {
+    /// Keeps a prefix that was not the first of its attribute, while there is room.
+    fn further(&mut self, left: Result<Option<Ipv6Prefix>, Flaw>) -> Option<Flaw> {
+        match left {
+            Ok(Some(prefix)) => {
+                let room = self.further_ipv6.iter_mut().find(|room| room.is_none());
+                if let Some(room) = room {
+                    *room = Some(prefix);
+                }
+                None
+            }
+            Ok(None) => None,
+            Err(flaw) => Some(flaw),
+        }
+    }
+
+    /// What the attributes say.
+    ///
+    /// # Errors
+    /// [`DropReason::MissingStatusType`]; [`DropReason::MissingSessionId`] where it is of a session.
+    pub(crate) fn record(
+        &self,
+        nas: &Arc<Nas>,
+        source: IpAddr,
+    ) -> Result<AccountingRecord<'a>, DropReason> {
+        let status_type = self.status_type.ok_or(DropReason::MissingStatusType)?;
+        let status_type = StatusType::from_number(status_type);
+        let is_of_a_session = matches!(
+            status_type,
+            StatusType::Start | StatusType::InterimUpdate | StatusType::Stop
+        );
+        if is_of_a_session && self.acct_session_id.is_none() {
+            return Err(DropReason::MissingSessionId);
+        }
         let octets = |low: Option<u32>, high: Option<u32>| {
             joined_octets(low.unwrap_or(0), high.unwrap_or(0))
         };
-        Some(AccountingRecord {
-            status_type: StatusType::from_number(self.status_type?),
+        Ok(AccountingRecord {
+            status_type,
             nas: Arc::clone(nas),
             source,
             nas_identifier: self.nas_identifier,
@@ -239,7 +289,9 @@ impl<'a> AccountingAttributes<'a> {
             framed_ipv6_prefix: self.framed_ipv6_prefix,
             framed_ipv6_address: self.framed_ipv6_address,
             delegated_ipv6_prefix: self.delegated_ipv6_prefix,
+            further_ipv6: self.further_ipv6,
             calling_station_id: self.calling_station_id,
+            nas_port: self.nas_port,
             nas_port_id: self.nas_port_id,
             input_octets: octets(self.input_octets, self.input_gigawords),
             output_octets: octets(self.output_octets, self.output_gigawords),
@@ -253,15 +305,14 @@ impl<'a> AccountingAttributes<'a> {
     }
 }
 
-/// Fills an attribute of which several may appear: the first counts.
-fn first<T>(slot: &mut Option<T>, value: Option<T>) -> Option<Flaw> {
-    if value.is_none() {
-        return Some(Flaw::BadValue);
+/// Fills an attribute of which several may appear with the first; gives back any other.
+fn first<T>(slot: &mut Option<T>, value: Option<T>) -> Result<Option<T>, Flaw> {
+    let value = value.ok_or(Flaw::BadValue)?;
+    if slot.is_some() {
+        return Ok(Some(value));
     }
-    if slot.is_none() {
-        *slot = value;
-    }
-    None
+    *slot = Some(value);
+    Ok(None)
 }
 
 fn ipv6(value: &[u8]) -> Option<Ipv6Addr> {

@@ -52,6 +52,8 @@ reasons! {
         RepeatedAttribute = "repeated_attribute",
         /// An Accounting-Request without Acct-Status-Type.
         MissingStatusType = "missing_status_type",
+        /// A record of a session that does not name it: RFC 2866 section 5.5 demands Acct-Session-Id.
+        MissingSessionId = "missing_session_id",
         /// The reply with all Proxy-State does not fit 4096 octets.
         ReplyTooLong = "reply_too_long",
         /// An EAP response that RFC 3748 section 4.1 has us discard: not the one that is awaited, or no response.

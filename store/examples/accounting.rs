@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use garth_store::record::{AccountingRecord, AccountingStatus, SessionKey};
+use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, SessionKey};
 use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
@@ -226,6 +226,10 @@ fn record(status: AccountingStatus, number: u32, seconds: u32) -> AccountingReco
         framed_ipv4: Some((0x0A40_0000 + number).into()),
         framed_ipv6: None,
         delegated_ipv6: None,
+        further_ipv6: Box::default(),
+        nas_names: NasNames::default(),
+        nas_port: None,
+        nas_port_id: None,
         input_octets: u64::from(seconds) * 1_000,
         output_octets: u64::from(seconds) * 10_000,
         session_time: seconds,

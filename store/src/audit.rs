@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use garth_subscription::calendar::BillingZone;
 use garth_subscription::journal::EntryId;
 use garth_subscription::replay::replay as replay_entries;
 use garth_subscription::revert::{RevertId, RevertState};
@@ -116,7 +117,7 @@ fn audit_sessions(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), F
     let (mut by_time, mut by_owner) = (BTreeSet::new(), BTreeSet::new());
     for row in txn.open_table(LIVE_SESSIONS)?.iter()? {
         let (key, value) = row?;
-        let (session, _) = decode_session(session_key(key.value())?, value.value())?;
+        let session = decode_session(session_key(key.value())?, value.value())?;
         if session.stopped_at.is_some() {
             told.push(format!(
                 "live_sessions has {:?}, which is over",
@@ -127,7 +128,7 @@ fn audit_sessions(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), F
     for row in txn.open_table(CLOSED_SESSIONS)?.iter()? {
         let (key, value) = row?;
         let (octets, stopped_at) = key.value();
-        let (session, _) = decode_session(session_key(octets)?, value.value())?;
+        let session = decode_session(session_key(octets)?, value.value())?;
         if session.stopped_at.map(millis) != Some(stopped_at) {
             told.push(format!("closed_sessions misplaces {:?}", session.key));
         }
@@ -274,7 +275,7 @@ fn audit_histories(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), 
 
 /// Reads the accounting log as a start would: every block, in its place.
 fn audit_accounting(txn: &ReadTransaction, told: &mut Vec<String>) -> Result<(), Fault> {
-    match replay::sessions(txn) {
+    match replay::sessions(txn, BillingZone::UTC) {
         Ok(_) => {}
         Err(Fault::Damaged(damaged)) => told.push(damaged.to_string()),
         Err(fault) => return Err(fault),

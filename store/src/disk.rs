@@ -31,8 +31,8 @@ pub(crate) use accounting::{Block, Event, decode_block};
 pub(crate) use asked::{encode_new, encode_order};
 pub(crate) use journal::{decode_entry, encode_entry};
 pub(crate) use network::{
-    decode_checkout, decode_payment, decode_session, encode_checkout, encode_closed, encode_live,
-    encode_payment,
+    decode_checkout, decode_closed, decode_payment, decode_session, decode_stored, decode_usage,
+    encode_checkout, encode_closed, encode_live, encode_payment, encode_usage,
 };
 pub(crate) use plan::{decode_plan, encode_plan};
 pub(crate) use policies::encode_agenda_policies;

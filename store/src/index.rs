@@ -225,6 +225,17 @@ impl Index {
         self.claims.live_sessions()
     }
 
+    /// How many sessions of a subscription live, without those of the equipment `except`: who dials
+    /// in again while its old session is still open is not a second user (N8).
+    ///
+    /// A session counts from the commit of its first record until it is closed. Sessions whose NAS
+    /// told no MAC address always count. Never waits for the writer, so it may be called for every
+    /// request.
+    #[must_use]
+    pub fn live_sessions_of(&self, id: SubscriptionId, except: Option<MacAddress>) -> u32 {
+        self.claims.live_sessions_of(id, except)
+    }
+
     /// What it takes of memory. It waits while the writer publishes: for status alone.
     #[must_use]
     pub fn memory(&self) -> IndexMemory {

@@ -38,6 +38,7 @@ pub use fault::{Fault, OpenError, ReadError, VerifyError};
 pub use queue::{BULK_LANE_MAX, BULK_RECORDS_PER_COMMIT, COMMAND_LANE_MAX, COMMANDS_PER_COMMIT};
 pub use read::{HISTORY_MAX, READ_MAX, Verified};
 pub use requests::RevertFilter;
+pub use sessions::usage::USAGE_MONTHS;
 pub use store::{
     ACCOUNTING_BATCH_MAX, Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, StoreStatus,
 };

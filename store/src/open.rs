@@ -130,7 +130,7 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), O
     let index = Index::new();
     index.publish_rates(&catalogue);
     fill(&index, &txn)?;
-    let (sessions, extent) = replay::sessions(&txn)?;
+    let (sessions, extent) = replay::sessions(&txn, options.policies.default.zone)?;
     fill_sessions(&index, &sessions)?;
     let monotonic = options.clock.monotonic();
     let confirmed = read_confirmed(&txn.open_table(META)?)?;

@@ -191,7 +191,8 @@ impl Store {
         index.publish_rates(&self.rules().catalogue);
         let txn = self.snapshot()?;
         open::fill(&index, &txn)?;
-        open::fill_sessions(&index, &replay::sessions(&txn)?.0)?;
+        let zone = self.rules().zone();
+        open::fill_sessions(&index, &replay::sessions(&txn, zone)?.0)?;
         Ok(index.content())
     }
 }

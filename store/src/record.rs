@@ -1,5 +1,6 @@
 //! What the tables hold, as the rest of the workspace sees it.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use garth_subscription::facts::SubscriptionId;
@@ -41,6 +42,55 @@ pub struct SessionKey {
     pub acct_session_id: Box<[u8]>,
 }
 
+/// What a NAS calls itself in its records. Behind a proxy, or in one entry of the configuration, there
+/// may be several.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct NasNames {
+    /// NAS-Identifier, up to 253 octets.
+    pub nas_identifier: Option<Box<[u8]>>,
+    /// NAS-IP-Address.
+    pub nas_ip_address: Option<Ipv4Addr>,
+    /// NAS-IPv6-Address (RFC 3162).
+    pub nas_ipv6_address: Option<Ipv6Addr>,
+}
+
+impl NasNames {
+    /// Whether it says nothing of itself.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether both may be of one NAS: they share a name, or have none of a kind in common that they
+    /// differ by.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        fn compare<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<bool> {
+            Some(one? == other?)
+        }
+        let compared = [
+            compare(self.nas_identifier.as_ref(), other.nas_identifier.as_ref()),
+            compare(self.nas_ip_address, other.nas_ip_address),
+            compare(self.nas_ipv6_address, other.nas_ipv6_address),
+        ];
+        compared.contains(&Some(true)) || !compared.contains(&Some(false))
+    }
+}
+
+/// Values of [`Session::terminate_cause`] that no NAS has sent: how sessions are closed from here.
+/// Beyond the numbers of RFC 2866 section 5.10, so that nobody takes them for a word of the NAS.
+pub mod closed_here {
+    /// Nothing was heard of it for too long.
+    pub const AGED: u32 = 0xFFFF_FF01;
+    /// Its NAS has given its Acct-Session-Id to a session of another subscription.
+    pub const REPLACED: u32 = 0xFFFF_FF02;
+    /// Its NAS said Accounting-On or Accounting-Off: "NAS Reboot" of RFC 2866 section 5.10.
+    pub const NAS_REBOOT: u32 = 11;
+}
+
+/// The most IPv6 prefixes of a session beside the first of each kind.
+pub const FURTHER_IPV6_MAX: usize = 6;
+
 /// A session, live or closed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
@@ -56,15 +106,24 @@ pub struct Session {
     pub framed_ipv6: Option<Ipv6Prefix>,
     /// The subscriber's delegated prefix (RFC 4818).
     pub delegated_ipv6: Option<Ipv6Prefix>,
+    /// Further prefixes and single addresses (/128) of the subscriber, at most
+    /// [`FURTHER_IPV6_MAX`].
+    pub further_ipv6: Box<[Ipv6Prefix]>,
     /// The subscriber's equipment, if Calling-Station-Id was a MAC address.
     pub mac: Option<MacAddress>,
+    /// What the NAS calls itself.
+    pub nas_names: NasNames,
+    /// NAS-Port: the port as a number.
+    pub nas_port: Option<u32>,
+    /// NAS-Port-Id: the port as text (RFC 2869 section 5.17), up to 253 octets.
+    pub nas_port_id: Option<Box<[u8]>>,
     /// When it began.
     pub started_at: Timestamp,
     /// The last record's arrival.
     pub updated_at: Timestamp,
     /// When it ended; live if `None`.
     pub stopped_at: Option<Timestamp>,
-    /// Why it ended (RFC 2866 section 5.10), or how it was closed.
+    /// Why it ended (RFC 2866 section 5.10), or how it was closed ([`closed_here`]).
     pub terminate_cause: Option<u32>,
     /// The subscriber's upload in octets; never decreases.
     pub input_octets: u64,
@@ -72,6 +131,36 @@ pub struct Session {
     pub output_octets: u64,
     /// In seconds, as the NAS counts; never decreases.
     pub session_time: u32,
+}
+
+/// A calendar month.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Month {
+    /// From 1970 on.
+    pub year: u16,
+    /// 1 to 12.
+    pub month: u8,
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+/// What a subscription has used in a calendar month of the billing zone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MonthUsage {
+    /// Which month.
+    pub month: Month,
+    /// Upload in octets.
+    pub input_octets: u64,
+    /// Download in octets.
+    pub output_octets: u64,
+    /// How long its sessions lasted, in seconds; several at once count each.
+    pub session_time: u64,
+    /// How many sessions began.
+    pub sessions: u64,
 }
 
 /// What an accounting record says (RFC 2866 section 5.1).
@@ -108,11 +197,20 @@ pub struct AccountingRecord {
     pub framed_ipv6: Option<Ipv6Prefix>,
     /// Delegated-IPv6-Prefix.
     pub delegated_ipv6: Option<Ipv6Prefix>,
+    /// Further prefixes of both kinds, and single addresses; those beyond
+    /// [`FURTHER_IPV6_MAX`] are not kept.
+    pub further_ipv6: Box<[Ipv6Prefix]>,
+    /// What the NAS calls itself.
+    pub nas_names: NasNames,
+    /// NAS-Port.
+    pub nas_port: Option<u32>,
+    /// NAS-Port-Id.
+    pub nas_port_id: Option<Box<[u8]>>,
     /// Upload, Gigawords joined.
     pub input_octets: u64,
     /// Download, Gigawords joined.
     pub output_octets: u64,
-    /// Acct-Session-Time in seconds.
+    /// Acct-Session-Time in seconds; 0 where the NAS does not tell.
     pub session_time: u32,
     /// Acct-Terminate-Cause.
     pub terminate_cause: Option<u32>,

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use garth_subscription::Timestamp;
+use garth_subscription::calendar::BillingZone;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
-use crate::disk::{Damaged, Event, decode_block, decode_session};
+use crate::disk::{Damaged, Event, decode_block, decode_stored};
 use crate::fault::Fault;
 use crate::record::AccountingStatus;
 use crate::sessions::Sessions;
 use crate::sessions::staged::{Folding, Staged};
 use crate::tables::{
     ACCOUNTING_FOLDS, ACCOUNTING_LOG, CLOSED_SESSIONS, LIVE_SESSIONS, META, META_ACCOUNTING_FOLDED,
-    fixed, nas_prefix, session_key, session_octets,
+    META_SESSION_FOLDS, fixed, nas_prefix, session_octets,
 };
 
 /// Which events the tables of sessions have, as `accounting_folds` says.
@@ -49,17 +50,24 @@ impl Folds {
     }
 }
 
-/// All sessions as of a snapshot, and where the log begins and ends.
-pub(crate) fn sessions(txn: &ReadTransaction) -> Result<(Sessions, Extent), Fault> {
+/// All sessions as of a snapshot, and where the log begins and ends. Months are counted by `zone`.
+pub(crate) fn sessions(
+    txn: &ReadTransaction,
+    zone: BillingZone,
+) -> Result<(Sessions, Extent), Fault> {
     let mut sessions = Sessions::default();
     for row in txn.open_table(LIVE_SESSIONS)?.iter()? {
         let (key, value) = row?;
-        let (session, _) = decode_session(session_key(key.value())?, value.value())?;
-        sessions.restore(key.value(), (&session).into());
+        sessions.restore(key.value(), decode_stored(value.value())?.0);
     }
     let folded = u64::from_be_bytes(fixed(&txn.open_table(META)?, META_ACCOUNTING_FOLDED)?);
-    let folds = Folds::read(txn)?;
-    let closed = txn.open_table(CLOSED_SESSIONS)?;
+    sessions.restore_folds(session_folds(txn)?);
+    let mut tail = Tail {
+        sessions,
+        closed: txn.open_table(CLOSED_SESSIONS)?,
+        folds: Folds::read(txn)?,
+        zone,
+    };
     let mut head = folded;
     let log = txn.open_table(ACCOUNTING_LOG)?;
     let has_refuse = log.first()?.is_some_and(|(last, _)| last.value() <= folded);
@@ -70,7 +78,7 @@ pub(crate) fn sessions(txn: &ReadTransaction) -> Result<(Sessions, Extent), Faul
             let detail = format_args!("it ends at {}, after {head}", last.value());
             return Err(Damaged::new("block of accounting", detail).into());
         }
-        fold(&mut sessions, &closed, &folds, head + 1, at, &events)?;
+        tail.fold(head + 1, at, &events)?;
         head = last.value();
     }
     let extent = Extent {
@@ -78,50 +86,63 @@ pub(crate) fn sessions(txn: &ReadTransaction) -> Result<(Sessions, Extent), Faul
         head,
         has_refuse,
     };
-    Ok((sessions, extent))
+    Ok((tail.sessions, extent))
 }
 
-/// Folds those events of a block, whose first is number `first`, that the tables lack.
-fn fold(
-    sessions: &mut Sessions,
-    closed: &ReadOnlyTable<(&'static [u8], u64), &'static [u8]>,
-    folds: &Folds,
-    first: u64,
-    at: Timestamp,
-    events: &[Event],
-) -> Result<(), Fault> {
-    let mut staged = Staged::default();
-    let mut folding = Folding {
-        sessions,
-        staged: &mut staged,
-        closed,
-        // What was acknowledged had its room.
-        sessions_max: usize::MAX,
-    };
-    for (sequence, event) in (first..).zip(events) {
-        let lacks = |key: &[u8]| !folds.has(key, sequence);
-        match event {
-            Event::Record(record, named) => match record.status {
-                AccountingStatus::Start
-                | AccountingStatus::InterimUpdate
-                | AccountingStatus::Stop => {
-                    let key = session_octets(&record.key);
-                    if lacks(&key) {
-                        folding.record(&key, record, at, || *named)?;
+/// How many transactions have written sessions to the tables, as of a snapshot.
+pub(crate) fn session_folds(txn: &ReadTransaction) -> Result<u64, Fault> {
+    let meta = txn.open_table(META)?;
+    if meta.get(META_SESSION_FOLDS)?.is_none() {
+        return Ok(0);
+    }
+    Ok(u64::from_be_bytes(fixed(&meta, META_SESSION_FOLDS)?))
+}
+
+/// The sessions while the tail of the log is folded into them.
+struct Tail {
+    sessions: Sessions,
+    closed: ReadOnlyTable<(&'static [u8], u64), &'static [u8]>,
+    folds: Folds,
+    zone: BillingZone,
+}
+
+impl Tail {
+    /// Folds those events of a block, whose first is number `first`, that the tables lack.
+    fn fold(&mut self, first: u64, at: Timestamp, events: &[Event]) -> Result<(), Fault> {
+        let mut staged = Staged::default();
+        let mut folding = Folding {
+            sessions: &self.sessions,
+            staged: &mut staged,
+            closed: &self.closed,
+            // What was acknowledged had its room.
+            sessions_max: usize::MAX,
+            zone: self.zone,
+        };
+        for (sequence, event) in (first..).zip(events) {
+            let lacks = |key: &[u8]| !self.folds.has(key, sequence);
+            match event {
+                Event::Record(record, named) => match record.status {
+                    AccountingStatus::Start
+                    | AccountingStatus::InterimUpdate
+                    | AccountingStatus::Stop => {
+                        let key = session_octets(&record.key);
+                        if lacks(&key) {
+                            folding.record(&key, record, at, |_| *named)?;
+                        }
                     }
-                }
-                AccountingStatus::AccountingOn | AccountingStatus::AccountingOff => {
-                    folding.close_nas(&nas_prefix(&record.key.nas), record, at, lacks);
-                }
-            },
-            Event::Cut(key, cause) => {
-                let key = session_octets(key);
-                if lacks(&key) {
-                    folding.cut(&key, at, *cause);
+                    AccountingStatus::AccountingOn | AccountingStatus::AccountingOff => {
+                        folding.close_nas(&nas_prefix(&record.key.nas), record, at, lacks)?;
+                    }
+                },
+                Event::Cut(key, cause) => {
+                    let key = session_octets(key);
+                    if lacks(&key) {
+                        folding.cut(&key, at, *cause)?;
+                    }
                 }
             }
         }
+        self.sessions.apply(staged, |_, _, _| {});
+        Ok(())
     }
-    sessions.apply(staged, |_, _, _| {});
-    Ok(())
 }

@@ -5,9 +5,9 @@
 //! brought up to date now and then (`writer::fold`), and until then the accounting log has what they
 //! lack.
 //!
-//! A live session takes [`SLOT_OCTETS`] and its places in two look-ups (about 50 and 40 octets, 275 in all),
-//! as long as its id and its user name have at most 22 octets each; one that the tables lack takes 40
-//! more. `Limits::sessions_max` bounds them.
+//! A live session takes [`SLOT_OCTETS`] and its places in two look-ups (about 50 and 40 octets, 355 in all),
+//! as long as its id, its user name and its NAS-Port-Id have at most 22 octets each; one that the tables
+//! lack takes 40 more, and 100 where a month is over for it or it is over itself. `Limits::sessions_max` bounds them.
 //!
 //! Not here: what a record means for a session ([`rules`]), a batch under way ([`staged`]).
 
@@ -16,24 +16,28 @@ mod read;
 pub(crate) mod rules;
 mod slab;
 pub(crate) mod staged;
+pub(crate) mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
 
+use crate::record::NasNames;
 use crate::tables::split_session;
 use octets::Octets;
 use rules::{Closed, Live};
 use slab::Slab;
 use staged::Staged;
+use usage::{Booking, MonthNumber};
 
 /// Where a closed session lies: its end in milliseconds, and its key as octets.
 pub(crate) type Place = (u64, Box<[u8]>);
 
 /// What a live session takes beside its places in the look-ups.
-const SLOT_OCTETS: usize = 184;
+const SLOT_OCTETS: usize = 264;
 const _: () = assert!(size_of::<Option<Slot>>() <= SLOT_OCTETS);
 
 /// Every live session, and what the tables lack.
@@ -48,16 +52,27 @@ pub(crate) struct Sessions {
     closed: BTreeMap<Place, Option<Closed>>,
     /// How many keys the tables have otherwise.
     changed: usize,
+    /// What the bookings that the tables lack come to.
+    unwritten: BTreeMap<(SubscriptionId, MonthNumber), usage::Change>,
+    /// How many transactions have written sessions and bookings to the tables.
+    folds: u64,
 }
+
+/// How many names of one NAS are kept once for all its sessions: behind a proxy there may be many.
+const NAMES_SHARED_MAX: usize = 64;
 
 /// The sessions of one NAS, by Acct-Session-Id.
 #[derive(Debug, Default)]
 struct Nas {
+    /// What it calls itself.
+    names: BTreeSet<Arc<NasNames>>,
     live: BTreeMap<Octets, u32>,
     /// Those of which the tables lack something.
     changed: BTreeSet<Octets>,
     /// The ends of those of its sessions that are in `Sessions::closed`.
     closed: BTreeMap<Octets, Vec<u64>>,
+    /// The bookings of its sessions that the tables lack.
+    bookings: BTreeMap<Octets, Vec<Booking>>,
 }
 
 /// A live session in its place.
@@ -89,6 +104,20 @@ impl Slot {
     }
 }
 
+/// Adds a change to those of its subscription and month, which go with the last one.
+fn add(
+    sums: &mut BTreeMap<(SubscriptionId, MonthNumber), usage::Change>,
+    booking: &Booking,
+    change: usage::Change,
+) {
+    let key = (booking.owner, booking.month);
+    let sum = sums.entry(key).or_default();
+    sum.add(change);
+    if sum.is_none() {
+        sums.remove(&key);
+    }
+}
+
 fn joined(nas: &[u8], id: &Octets) -> Vec<u8> {
     [nas, id.as_slice()].concat()
 }
@@ -99,6 +128,7 @@ pub(crate) struct Change<'a> {
     /// None if it does not live.
     pub(crate) live: Option<&'a Live>,
     pub(crate) closed: Vec<(u64, Option<&'a Closed>)>,
+    pub(crate) bookings: &'a [Booking],
 }
 
 impl Sessions {
@@ -215,13 +245,44 @@ impl Sessions {
         });
         Change {
             closed: closed.collect(),
+            bookings: nas.bookings.get(id).map_or(&[], Vec::as_slice),
             live: live.map(|slot| &slot.live),
             key,
         }
     }
 
+    /// What is to be added to the tables for that subscription: by bookings that they lack, and by what
+    /// is not booked of its live sessions.
+    pub(crate) fn usage_of(
+        &self,
+        owner: SubscriptionId,
+        zone: BillingZone,
+    ) -> BTreeMap<MonthNumber, usage::Change> {
+        let all = (owner, MonthNumber(0))..=(owner, MonthNumber(u16::MAX));
+        let unwritten = self.unwritten.range(all);
+        let unwritten = unwritten.map(|((_, month), change)| (*month, *change));
+        let live = self.of(owner).flat_map(|(_, live)| live.unbooked(zone));
+        let mut months: BTreeMap<MonthNumber, usage::Change> = BTreeMap::new();
+        for (month, change) in unwritten.chain(live) {
+            months.entry(month).or_default().add(change);
+        }
+        months
+    }
+
+    /// How many transactions have written sessions to the tables: a snapshot of the tables goes with
+    /// this memory if it has the same number.
+    pub(crate) const fn folds(&self) -> u64 {
+        self.folds
+    }
+
+    /// Takes the number of such transactions as it was found.
+    pub(crate) const fn restore_folds(&mut self, folds: u64) {
+        self.folds = folds;
+    }
+
     /// Takes note that the tables have all of these keys as it is here.
     pub(crate) fn folded(&mut self, keys: &[Vec<u8>]) {
+        self.folds += 1;
         for key in keys {
             let Some((prefix, id)) = split_session(key) else {
                 continue;
@@ -232,6 +293,9 @@ impl Sessions {
             self.changed -= usize::from(nas.changed.remove(id));
             for end in nas.closed.remove(id).into_iter().flatten() {
                 self.closed.remove(&(end, key.as_slice().into()));
+            }
+            for booking in nas.bookings.remove(id).into_iter().flatten() {
+                add(&mut self.unwritten, &booking, booking.change.negated());
             }
             if let Some(slot) = nas.live.get(id)
                 && let Some(slot) = self.slots.get_mut(*slot)
@@ -280,6 +344,9 @@ impl Sessions {
             if !change.closed.is_empty() {
                 self.note_closed(prefix, id, &change.closed);
             }
+            if !change.bookings.is_empty() {
+                self.note_bookings(prefix, id, &change.bookings);
+            }
         }
         self.closed.extend(staged.closed);
     }
@@ -296,6 +363,15 @@ impl Sessions {
         self.changed += usize::from(is_new);
     }
 
+    /// Every booking comes with a change of a session of its key, which is noted.
+    fn note_bookings(&mut self, prefix: &[u8], id: &[u8], bookings: &[Booking]) {
+        for booking in bookings {
+            add(&mut self.unwritten, booking, booking.change);
+        }
+        let known = self.nas(prefix).bookings.entry(id.into()).or_default();
+        known.extend_from_slice(bookings);
+    }
+
     fn nas(&mut self, prefix: &[u8]) -> &mut Nas {
         if !self.nases.contains_key(prefix) {
             self.nases.insert(prefix.into(), Nas::default());
@@ -303,10 +379,30 @@ impl Sessions {
         self.nases.get_mut(prefix).expect("it was just put there")
     }
 
-    fn update(&mut self, number: u32, live: Live) {
-        let Some(slot) = self.slots.get_mut(number) else {
+    /// Lets the session have what its NAS calls itself in common with the others.
+    fn share_names(&mut self, prefix: &[u8], live: &mut Live) {
+        let Some(own) = &mut live.nas_names else {
             return;
         };
+        let shared = &mut self.nas(prefix).names;
+        match shared.get(own) {
+            Some(known) => *own = Arc::clone(known),
+            None if shared.len() < NAMES_SHARED_MAX => {
+                shared.insert(Arc::clone(own));
+            }
+            None => {}
+        }
+    }
+
+    fn update(&mut self, number: u32, mut live: Live) {
+        let Some(slot) = self.slots.get(number) else {
+            return;
+        };
+        if live.nas_names != slot.live.nas_names {
+            let nas = Arc::clone(&slot.nas);
+            self.share_names(&nas, &mut live);
+        }
+        let slot = self.slots.get_mut(number).expect("it was there");
         let is_marked = std::mem::replace(&mut slot.is_changed, true);
         let has_moved = slot.live.subscription != live.subscription;
         if has_moved {
@@ -324,8 +420,9 @@ impl Sessions {
         }
     }
 
-    fn begin(&mut self, prefix: &[u8], id: &[u8], live: Live, is_changed: bool) {
+    fn begin(&mut self, prefix: &[u8], id: &[u8], mut live: Live, is_changed: bool) {
         self.nas(prefix);
+        self.share_names(prefix, &mut live);
         let (nas, _) = self.nases.get_key_value(prefix).expect("it is there");
         let number = self.slots.insert(Slot {
             live,
@@ -421,13 +518,17 @@ mod tests {
             framed_ipv4: None,
             framed_ipv6: None,
             delegated_ipv6: None,
+            further_ipv6: Box::default(),
+            nas_names: NasNames::default(),
+            nas_port: None,
+            nas_port_id: None,
             input_octets: 0,
             output_octets: 0,
             session_time: 0,
             terminate_cause: None,
             delay_seconds: 0,
         };
-        let mut live = Live::new(&record, Timestamp::MIN);
+        let mut live = Live::new(&record, Timestamp::MIN, BillingZone::UTC);
         live.subscription = owner.map(|id| SubscriptionId(Uuid::from_u128(id)));
         live
     }

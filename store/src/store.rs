@@ -79,11 +79,14 @@ pub struct Options {
 /// The bounds of what is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// The most live sessions. A record that would begin one more is not answered (busy): its NAS
-    /// asks again, and no live session is thrown away for a new one.
+    /// The most live sessions. A record that would begin one more is refused and not to be answered:
+    /// its NAS asks again, and no live session is thrown away for a new one.
     pub sessions_max: u64,
-    /// A session of which nothing was heard for longer is closed.
-    pub session_stale_after: Span,
+    /// A session of which an Interim-Update has come is closed once nothing was heard for longer.
+    pub session_age_max: Span,
+    /// The same for one of which none has come: where a NAS sends none, only its Stop, or its
+    /// Accounting-On, tells that a session is over.
+    pub session_age_max_without_interim: Span,
     /// The most closed sessions; the oldest go first.
     pub closed_sessions_max: u64,
     /// How long closed sessions are kept.
@@ -109,7 +112,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions_max: 2_000_000,
-            session_stale_after: Span::from_days(1),
+            session_age_max: Span::from_days(1),
+            session_age_max_without_interim: Span::from_days(30),
             closed_sessions_max: 20_000_000,
             closed_session_retention: Span::from_days(180),
             accounting_log_max: 1 << 22,
@@ -137,6 +141,12 @@ pub struct StoreStatus {
     pub refused_busy: u64,
     /// Accounting records that found no room for a new session.
     pub sessions_refused: u64,
+    /// Sessions closed because their NAS said Accounting-On or Accounting-Off.
+    pub sessions_rebooted: u64,
+    /// Sessions closed because nothing was heard of them for too long.
+    pub sessions_aged: u64,
+    /// Sessions closed because their NAS gave their Acct-Session-Id to another subscription's.
+    pub sessions_replaced: u64,
     /// Commits since the start.
     pub commits: u64,
     /// Requests in those commits.
@@ -322,6 +332,9 @@ impl Store {
             bulk_waiting: depth.bulk,
             refused_busy: depth.refused,
             sessions_refused: counters.sessions_refused.load(Ordering::Relaxed),
+            sessions_rebooted: counters.sessions_rebooted.load(Ordering::Relaxed),
+            sessions_aged: counters.sessions_aged.load(Ordering::Relaxed),
+            sessions_replaced: counters.sessions_replaced.load(Ordering::Relaxed),
             commits: counters.commits.load(Ordering::Relaxed),
             requests: counters.requests.load(Ordering::Relaxed),
             last_commit_requests: counters.last_commit_requests.load(Ordering::Relaxed),
@@ -495,23 +508,31 @@ impl Store {
 
     /// Keeps accounting records; returns once they are on the disk. It blocks: not for async code.
     ///
+    /// Returns the places, in order, of records that were not kept because there is no room for
+    /// the session that they would begin ([`Limits::sessions_max`]): send those no answer, the NAS asks
+    /// again. The others count, so a full table does not keep its own sessions from going on and ending.
+    ///
     /// # Errors
-    /// [`WriteError::Busy`] while the writer is behind, the accounting log is as long as it may be
-    /// ([`Limits::accounting_log_max`]) or there is no room for a new session: send
-    /// no answer, the NAS asks again. Some of the records may have been kept, which does no harm.
-    pub fn account(&self, mut records: Vec<AccountingRecord>) -> Result<(), WriteError> {
+    /// [`WriteError::Busy`] while the writer is behind or the accounting log is as long as it may be
+    /// ([`Limits::accounting_log_max`]): send no answer. Some of the records may have been kept, which
+    /// does no harm.
+    pub fn account(&self, mut records: Vec<AccountingRecord>) -> Result<Vec<usize>, WriteError> {
+        let (mut refused, mut done) = (Vec::new(), 0);
         while !records.is_empty() {
             let after = records.split_off(records.len().min(ACCOUNTING_BATCH_MAX));
             let piece = std::mem::replace(&mut records, after);
             let (answer, answered) = std::sync::mpsc::sync_channel(1);
-            let reply: Reply<()> = Box::new(move |result| {
+            let len = piece.len();
+            let reply: Reply<Vec<usize>> = Box::new(move |result| {
                 // Whoever asked may have gone; the record is kept all the same.
                 answer.try_send(result).unwrap_or_default();
             });
             self.shared().queue.push(Write::Account(piece, reply))?;
-            answered.recv().unwrap_or_else(|_| Err(stopped()))?;
+            let places = answered.recv().unwrap_or_else(|_| Err(stopped()))?;
+            refused.extend(places.into_iter().map(|place| done + place));
+            done += len;
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// Finishes what waits, folds the accounting log, stops the writer and takes nothing more. Reads

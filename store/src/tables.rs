@@ -13,6 +13,7 @@
 //! | `closed_sessions` | session key, stop instant | session |
 //! | `closed_by_time` | stop instant, session key | – |
 //! | `closed_by_subscription` | id, stop instant, session key | – |
+//! | `usage` | month, id | what a subscription has used, without what its live sessions have not booked |
 //! | `accounting_log` | sequence of the last event in it | block of events |
 //! | `accounting_folds` | session key | sequence; see below |
 //! | `payments` | payment id | payment and the answer it got |
@@ -55,7 +56,7 @@ use garth_subscription::subscriber::Subscriber;
 use garth_subscription::time::Timestamp;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use crate::disk::{Damaged, decode_session, encode_closed};
+use crate::disk::{Damaged, decode_stored, encode_closed};
 use crate::fault::Fault;
 use crate::record::SessionKey;
 use crate::sessions::rules::Closed;
@@ -83,6 +84,10 @@ pub(crate) const CLOSED_SESSIONS: Definition<(Octets, u64), Octets> =
 pub(crate) const CLOSED_BY_TIME: Definition<(u64, Octets), ()> = Definition::new("closed_by_time");
 pub(crate) const CLOSED_BY_SUBSCRIPTION: Definition<(u128, u64, Octets), ()> =
     Definition::new("closed_by_subscription");
+/// By [`MonthNumber`](crate::sessions::usage::MonthNumber) first: sessions end in the current month, whose
+/// rows share pages, and months that are too old are neighbours. Files of before it was there have it from
+/// the first fold on.
+pub(crate) const USAGE: Definition<(u16, u128), Octets> = Definition::new("usage");
 pub(crate) const ACCOUNTING_LOG: Definition<u64, Octets> = Definition::new("accounting_log");
 pub(crate) const ACCOUNTING_FOLDS: Definition<Octets, u64> = Definition::new("accounting_folds");
 pub(crate) const PAYMENTS: Definition<&str, Octets> = Definition::new("payments");
@@ -117,6 +122,7 @@ impl<'txn> Tables<'txn> {
     pub(crate) fn create(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
         txn.open_table(LIVE_SESSIONS)?;
         txn.open_table(ACCOUNTING_FOLDS)?;
+        txn.open_table(USAGE)?;
         requests::create(txn)?;
         Self::open(txn)
     }
@@ -164,7 +170,7 @@ impl<'txn> ClosedTables<'txn> {
 
     /// Writes a closed session.
     pub(crate) fn put(&mut self, key: &[u8], closed: &Closed) -> Result<(), Fault> {
-        let stopped_at = millis(closed.stopped_at);
+        let stopped_at = millis(closed.ended.stopped_at);
         let row = encode_closed(closed);
         self.sessions.insert((key, stopped_at), row.as_slice())?;
         self.by_time.insert((stopped_at, key), ())?;
@@ -181,9 +187,9 @@ impl<'txn> ClosedTables<'txn> {
         let Some(row) = self.sessions.remove((key, stopped_at))? else {
             return Ok(());
         };
-        let (session, _) = decode_session(session_key(key)?, row.value())?;
+        let owner = decode_stored(row.value())?.0.subscription;
         drop(row);
-        if let Some(id) = session.subscription {
+        if let Some(id) = owner {
             self.by_subscription.remove((id_key(id), stopped_at, key))?;
         }
         Ok(())
@@ -214,6 +220,8 @@ pub(crate) const META_SCHEMA: &str = "schema";
 pub(crate) const META_CURRENCY: &str = "currency";
 /// The last event of the accounting log that every row of the tables of sessions has.
 pub(crate) const META_ACCOUNTING_FOLDED: &str = "accounting_folded";
+/// How many transactions have written sessions to the tables; not there before the first.
+pub(crate) const META_SESSION_FOLDS: &str = "session_folds";
 /// The key that quotes are signed with.
 pub(crate) const META_QUOTE_KEY: &str = "quote_key";
 /// The digest of the policies that every row of the agenda is by.

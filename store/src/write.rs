@@ -182,7 +182,7 @@ pub(crate) enum Write {
         Reply<Committed>,
     ),
     Import(Vec<NewSubscription>, Actor, Reply<Imported>),
-    Account(Vec<AccountingRecord>, Reply<()>),
+    Account(Vec<AccountingRecord>, Reply<Vec<usize>>),
     OpenCheckout(Box<Checkout>, Reply<()>),
     AttachCheckout(CheckoutId, Box<str>, Reply<()>),
     ExpireCheckout(CheckoutId, Reply<()>),
@@ -249,8 +249,8 @@ impl Write {
             Self::Command(_, reply) => reply(Err(why)),
             Self::Capture(_, reply) | Self::Add(_, _, _, reply) => reply(Err(why)),
             Self::Import(_, _, reply) => reply(Err(why)),
-            Self::Account(_, reply)
-            | Self::OpenCheckout(_, reply)
+            Self::Account(_, reply) => reply(Err(why)),
+            Self::OpenCheckout(_, reply)
             | Self::AttachCheckout(_, _, reply)
             | Self::ExpireCheckout(_, reply) => reply(Err(why)),
             Self::ApplyPlans(_, _, reply) => reply(Err(why)),

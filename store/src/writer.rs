@@ -92,6 +92,9 @@ pub(crate) struct Counters {
     pub(crate) log_records: AtomicU64,
     pub(crate) committed_at: AtomicI64,
     pub(crate) sessions_refused: AtomicU64,
+    pub(crate) sessions_rebooted: AtomicU64,
+    pub(crate) sessions_aged: AtomicU64,
+    pub(crate) sessions_replaced: AtomicU64,
     pub(crate) head: ArcSwap<(u64, [u8; 32])>,
     figures: Mutex<Figures>,
 }

@@ -1,5 +1,8 @@
-//! RADIUS sessions: listed, and ended at the NAS.
+//! RADIUS sessions: listed, summed up by month, and ended at the NAS.
 
+use std::net::IpAddr;
+
+use garth_store::index::AtAddress;
 use garth_store::record::{Session, SessionKey};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -12,7 +15,9 @@ use super::problem::Problem;
 use super::role::Peer;
 use super::routes::Call;
 use super::subscription::{Change, page_limit};
-use super::wire::{DisconnectedBody, Page, SessionBody, session_id_octets, session_id_text};
+use super::wire::{
+    DisconnectedBody, MonthUsageBody, Page, SessionBody, session_id_octets, session_id_text,
+};
 
 /// The most sessions of one subscription that one request ends.
 const DISCONNECT_MAX: usize = 100;
@@ -70,8 +75,45 @@ impl Admin {
         let last = sessions.last().filter(|_| pages && sessions.len() == limit);
         Ok(body::ok(&Page {
             next: last.map(|session| cursor_of(&session.key)),
-            items: sessions.iter().map(SessionBody::from).collect(),
+            items: sessions.iter().map(|one| self.shown(one)).collect(),
         }))
+    }
+
+    pub(crate) async fn session_show(&self, call: &Call) -> Result<Response<Body>, Problem> {
+        let part = |name: &str| {
+            let missing = || Problem::malformed(format_args!("{name}: must be given"));
+            call.query.get(name).ok_or_else(missing)
+        };
+        let acct_session_id = session_id_octets(part("acct_session_id")?)
+            .ok_or_else(|| Problem::malformed("acct_session_id: odd hexadecimal digits"))?;
+        let key = SessionKey {
+            nas: part("nas")?.into(),
+            acct_session_id,
+        };
+        let found = self.read(move |store| store.session(&key)).await?;
+        let session = found.ok_or_else(|| Problem::not_found("there is no such session"))?;
+        Ok(body::ok(&self.shown(&session)))
+    }
+
+    pub(crate) async fn subscription_usage(&self, call: &Call) -> Result<Response<Body>, Problem> {
+        let id = self.named(&call.name).await?.facts.id;
+        let months = self.read(move |store| store.usage(id)).await?;
+        let months: Vec<MonthUsageBody> = months.iter().map(Into::into).collect();
+        Ok(body::ok(&months))
+    }
+
+    /// A session, and whether somebody else claims an address of it, too (N27, E15).
+    fn shown(&self, session: &Session) -> SessionBody {
+        let index = self.store.index();
+        let v4 = session.framed_ipv4.map(IpAddr::V4);
+        let v6 = [session.framed_ipv6, session.delegated_ipv6];
+        let v6 = v6.iter().flatten().chain(&session.further_ipv6);
+        let v6 = v6.map(|prefix| IpAddr::V6(prefix.address()));
+        let is_shared = |address| index.at_address(address) == AtAddress::Many;
+        SessionBody {
+            shared_address: session.stopped_at.is_none() && v4.into_iter().chain(v6).any(is_shared),
+            ..SessionBody::from(session)
+        }
     }
 
     pub(crate) async fn session_disconnect(

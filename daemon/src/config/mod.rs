@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
 pub use lifecycle::ShownTo;
 pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{
-    Admin, Billing, CertificateFiles, Config, Eap, Enforcement, Garden, Gateway, InterfacePattern,
-    MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
-    Sandbox, Store, UnknownSubscriber, Who,
+    Accounting, Admin, Billing, CertificateFiles, Config, Eap, Enforcement, Garden, Gateway,
+    InterfacePattern, MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl,
+    Radius, Roles, Sandbox, Store, UnknownSubscriber, Who,
 };
 
 use diagnose::Problems;

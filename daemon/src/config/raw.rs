@@ -32,6 +32,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) realm: Vec<Spanned<Realm>>,
     #[serde(default)]
+    pub(super) accounting: Accounting,
+    #[serde(default)]
     pub(super) nas: Vec<Spanned<Nas>>,
     #[serde(default)]
     pub(super) dialect: Vec<Spanned<Dialect>>,
@@ -92,6 +94,13 @@ pub(super) struct Eap {
     pub(super) key_file: Option<Spanned<PathBuf>>,
     pub(super) client_ca_file: Option<PathBuf>,
     pub(super) tls_min: Option<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accounting {
+    pub(super) session_age_seconds: Option<Spanned<u32>>,
+    pub(super) session_age_without_interim_seconds: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]

@@ -23,9 +23,9 @@ use super::raw;
 use super::realms::realms;
 use super::secret::Secret;
 use super::types::{
-    Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway, InterfacePattern,
-    MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles, Sandbox, Store,
-    UnknownSubscriber,
+    Accounting, Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway,
+    InterfacePattern, MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
+    Sandbox, Store, UnknownSubscriber,
 };
 use crate::admin::AdminRole;
 
@@ -68,6 +68,8 @@ pub(super) fn checked(
     let radius = radius(&file.radius, &file.realm, problems);
     let eap = eap::section(file.eap, problems);
     let garden = garden(&file.garden, problems);
+    let interim_seconds = garden.as_ref().map(|garden| garden.interim_seconds);
+    let accounting = accounting(&file.accounting, interim_seconds, problems);
     let portal = match file.portal {
         Some(raw) => portal(raw, &file.partner, problems).map(Some),
         None => Some(None),
@@ -101,6 +103,7 @@ pub(super) fn checked(
         time: time?,
         radius: radius?,
         eap: eap?,
+        accounting: accounting?,
         nas: nas?,
         garden: garden?,
         enforcement: enforcement?,
@@ -171,6 +174,35 @@ fn time(raw: &raw::Time, problems: &mut Problems) -> Option<TimeLimits> {
         clock_jump_max: Span::from_seconds(minutes? * 60),
         start_gap_max: Span::from_days(days?),
         ..TimeLimits::default()
+    })
+}
+
+/// How many Interim-Updates in a row may be lost before a session is given up.
+const INTERIMS_LOST_MAX: u32 = 3;
+
+/// When sessions are given up; in no case sooner than three Interim-Updates of the garden.
+fn accounting(
+    raw: &raw::Accounting,
+    interim_seconds: Option<u32>,
+    problems: &mut Problems,
+) -> Option<Accounting> {
+    const DAY: u32 = 86_400;
+    let least = interim_seconds
+        .unwrap_or_default()
+        .saturating_mul(INTERIMS_LOST_MAX)
+        .max(600);
+    let age = match &raw.session_age_seconds {
+        Some(age) => problems.within("accounting.session_age_seconds", age, least..=366 * DAY),
+        None => Some(DAY.max(least)),
+    };
+    let key = "accounting.session_age_without_interim_seconds";
+    let age_without = match &raw.session_age_without_interim_seconds {
+        Some(age) => problems.within(key, age, DAY..=3_653 * DAY),
+        None => Some(30 * DAY),
+    };
+    Some(Accounting {
+        session_age_max: Span::from_seconds(age?),
+        session_age_max_without_interim: Span::from_seconds(age_without?),
     })
 }
 

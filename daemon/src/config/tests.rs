@@ -459,6 +459,32 @@ fn a_garden_on_this_router_needs_a_portal_and_interfaces() {
 }
 
 #[test]
+fn sessions_are_not_given_up_sooner_than_three_interim_updates() {
+    let ages = |text: &str| {
+        let config = taken(text).accounting;
+        let seconds = |age: garth_subscription::time::Span| age.seconds();
+        (
+            seconds(config.session_age_max),
+            seconds(config.session_age_max_without_interim),
+        )
+    };
+    assert_eq!(ages(DESIGN), (86_400, 30 * 86_400));
+    let with = |interim: u32, age: &str| {
+        let text = DESIGN.replacen(
+            "interim_seconds = 120",
+            &format!("interim_seconds = {interim}"),
+            1,
+        );
+        format!("{text}\n[accounting]\n{age}")
+    };
+    assert_eq!(ages(&with(86_400, "")).0, 3 * 86_400);
+    assert_eq!(ages(&with(300, "session_age_seconds = 900")).0, 900);
+    let complaint = complaints(&with(301, "session_age_seconds = 900"));
+    assert_eq!(complaint.len(), 1, "{complaint:?}");
+    assert!(complaint[0].ends_with("900 is out of range | allowed: 903 to 31622400"));
+}
+
+#[test]
 fn roles_are_given_to_users_groups_and_numbers() {
     let roles =
         "[admin.roles]\nalice = \"operator\"\n\"@noc\" = \"viewer\"\n\"1001\" = \"support\"\n";

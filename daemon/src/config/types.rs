@@ -12,6 +12,7 @@ use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
 use garth_subscription::policy::Policies;
+use garth_subscription::time::Span;
 
 use super::lifecycle::ShownTo;
 use super::secret::Secret;
@@ -31,6 +32,8 @@ pub struct Config {
     pub radius: Radius,
     /// EAP; refused without the section.
     pub eap: Option<Eap>,
+    /// When sessions are given up.
+    pub accounting: Accounting,
     /// Who may ask RADIUS.
     pub nas: Vec<Nas>,
     /// What the walled get.
@@ -52,6 +55,15 @@ pub struct Store {
     pub path: PathBuf,
     /// For redb's page cache, in octets.
     pub cache_bytes: usize,
+}
+
+/// `[accounting]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Accounting {
+    /// A session is given up once nothing was heard of it for longer.
+    pub session_age_max: Span,
+    /// The same for a session of which no Interim-Update has ever come.
+    pub session_age_max_without_interim: Span,
 }
 
 /// `[billing]`.

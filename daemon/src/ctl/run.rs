@@ -126,6 +126,16 @@ async fn session(verb: Session, client: &Client, output: &mut Output) -> Result<
             }
             show::sessions(&typed::<SessionBody>(sessions)?, output)
         }
+        Session::Show { nas, session } => {
+            let path = Path::of(&["v1", "session"])
+                .with("nas", Some(nas))
+                .with("acct_session_id", Some(session));
+            let session: SessionBody = client.get(&path).await?;
+            if output.is_json() {
+                return output.json(&session);
+            }
+            show::session(&session, output)
+        }
         Session::Disconnect {
             name,
             nas,

@@ -123,6 +123,9 @@ fn store(status: &StatusBody) -> Vec<Line> {
         rare("batches waiting", "bulk_waiting"),
         rare("refused, writer behind", "refused_busy"),
         rare("sessions refused, full", "sessions_refused"),
+        rare("sessions closed, NAS restarted", "sessions_rebooted"),
+        rare("sessions closed, by age", "sessions_aged"),
+        rare("sessions closed, id given again", "sessions_replaced"),
         (
             "clock behind by".to_owned(),
             format!("{}.{:03} s", behind / 1_000, behind % 1_000),

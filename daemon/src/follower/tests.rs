@@ -6,7 +6,7 @@ use garth_radius::crypto::Secret;
 use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::nas::{Nas, NasTable, Prefix};
 use garth_radius::server::{GardenSettings, Settings, Unknown};
-use garth_store::record::{AccountingRecord, AccountingStatus};
+use garth_store::record::{AccountingRecord, AccountingStatus, NasNames};
 use garth_store::write::{CommandRequest, NewSubscription};
 use garth_store::{Clock, Limits, Observer, Options};
 use garth_subscription::calendar::Months;
@@ -172,6 +172,10 @@ impl World {
             framed_ipv4: Some(Ipv4Addr::new(10, 64, 0, 7)),
             framed_ipv6: None,
             delegated_ipv6: None,
+            further_ipv6: Box::default(),
+            nas_names: NasNames::default(),
+            nas_port: None,
+            nas_port_id: None,
             input_octets: 0,
             output_octets: 0,
             session_time: 0,

@@ -272,6 +272,8 @@ async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<
         cache_bytes: config.store.cache_bytes,
         limits: Limits {
             time: config.time,
+            session_age_max: config.accounting.session_age_max,
+            session_age_max_without_interim: config.accounting.session_age_max_without_interim,
             ..Limits::default()
         },
     };

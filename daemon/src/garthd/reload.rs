@@ -29,6 +29,7 @@ struct Fixed {
     billing: crate::config::Billing,
     time: garth_store::TimeLimits,
     radius: crate::config::Radius,
+    accounting: crate::config::Accounting,
     enforcement: Enforcement,
     gateway: Gateway,
     socket: std::path::PathBuf,
@@ -45,6 +46,7 @@ impl Fixed {
             billing: config.billing.clone(),
             time: config.time,
             radius: config.radius.clone(),
+            accounting: config.accounting.clone(),
             enforcement: config.enforcement.clone(),
             gateway: config.gateway.clone(),
             socket: config.admin.socket.clone(),
@@ -74,6 +76,7 @@ impl Fixed {
             ("billing", self.billing != other.billing),
             ("time", self.time != other.time),
             ("radius", self.radius != other.radius),
+            ("accounting", self.accounting != other.accounting),
             ("enforcement", self.enforcement != other.enforcement),
             ("payments", self.gateway != other.gateway),
             ("admin.socket", self.socket != other.socket),
@@ -167,6 +170,8 @@ interfaces = ["ppp0"]
 enabled = true
 [time]
 mass_change_percent = 20
+[accounting]
+session_age_seconds = 3600
 [portal]
 http = ["0.0.0.0:8080"]
 public_url = "http://portal.example.net"
@@ -196,6 +201,7 @@ alice = "viewer"
             ("EUR", "USD", "billing"),
             ("percent = 20", "percent = 30", "time"),
             ("workers = 1", "workers = 2", "radius"),
+            ("age_seconds = 3600", "age_seconds = 3601", "accounting"),
             ("ppp0", "ppp1", "enforcement"),
             ("0.0.0.0:8080", "0.0.0.0:8081", "portal.http, portal.https"),
             (

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use garth_radius::accounting::{AccountingRecord, StatusType};
 use garth_radius::server::{AccountVerdict, Server, Ticket};
-use garth_store::record::{self, AccountingStatus, SessionKey};
+use garth_store::record::{self, AccountingStatus, FURTHER_IPV6_MAX, NasNames, SessionKey};
 use garth_store::write::WriteError;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, UserName};
@@ -84,7 +84,8 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
         }
         let records = waiting.records.len();
         match waiting.commit(&shared.store, &mut server, &mut outbox) {
-            Ok(()) => overload.ended(),
+            Ok(0) => overload.ended(),
+            Ok(refused) => overload.goes_on(&"the table of live sessions is full", refused),
             Err(WriteError::Failed(error)) => return Err(io::Error::other(error)),
             Err(error) => overload.goes_on(&error, records),
         }
@@ -122,33 +123,40 @@ impl Waiting {
         self.records.extend(record);
     }
 
-    /// Waits for the commit, then puts the answers into the outbox. On failure no record is answered.
+    /// Waits for the commit, then puts the answers into the outbox. What was not kept is not answered;
+    /// how many records found no room. On failure none is answered.
     fn commit(
         &mut self,
         store: &garth_store::Store,
         server: &mut Server,
         outbox: &mut Outbox<BATCH>,
-    ) -> Result<(), WriteError> {
-        let kept = if self.records.is_empty() {
-            Ok(())
+    ) -> Result<usize, WriteError> {
+        let refused = if self.records.is_empty() {
+            Ok(Vec::new())
         } else {
             let records = std::mem::replace(&mut self.records, Vec::with_capacity(BATCH));
             store.account(records)
         };
+        let mut places = 0..;
         for answer in self.answers.drain(..) {
-            if kept.is_err() && answer.kept {
+            let place = if answer.kept { places.next() } else { None };
+            let is_kept = place.is_none_or(|place| {
+                let refused = refused.as_ref();
+                refused.is_ok_and(|refused| refused.binary_search(&place).is_err())
+            });
+            if !is_kept {
                 server.abandoned(answer.ticket);
                 continue;
             }
             server.committed(answer.ticket, outbox.octets(answer.buffer, answer.len));
             outbox.push(&answer.request, answer.buffer, answer.len);
         }
-        kept
+        refused.map(|refused| refused.len())
     }
 }
 
 impl Overload {
-    fn goes_on(&mut self, error: &WriteError, records: usize) {
+    fn goes_on(&mut self, error: &dyn std::fmt::Display, records: usize) {
         if self.dropped == 0 {
             tracing::warn!(%error, "accounting records are not kept; the NAS will send them again");
         }
@@ -183,10 +191,12 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
         .class
         .and_then(|class| Uuid::from_slice(class).ok())
         .map(SubscriptionId);
+    let (framed_ipv6, delegated_ipv6, further_ipv6) = ipv6_of(record);
     Some(record::AccountingRecord {
         status,
         key: SessionKey {
             nas: nas_name(record).into(),
+            // There is one in every record of a session.
             acct_session_id: record.acct_session_id.unwrap_or_default().into(),
         },
         class,
@@ -195,18 +205,52 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
         framed_ipv4: record
             .framed_ip_address
             .filter(|address| !is_placeholder(*address)),
-        // Who is given a single address alone must be found behind it, and walled there.
-        framed_ipv6: record
-            .framed_ipv6_prefix
-            .and_then(prefix)
-            .or_else(|| prefix((record.framed_ipv6_address?, 128))),
-        delegated_ipv6: record.delegated_ipv6_prefix.and_then(prefix),
+        framed_ipv6,
+        delegated_ipv6,
+        further_ipv6,
+        nas_names: NasNames {
+            nas_identifier: record.nas_identifier.map(Into::into),
+            nas_ip_address: record.nas_ip_address,
+            nas_ipv6_address: record.nas_ipv6_address,
+        },
+        nas_port: record.nas_port,
+        nas_port_id: record.nas_port_id.map(Into::into),
         input_octets: record.input_octets,
         output_octets: record.output_octets,
         session_time: record.session_time.unwrap_or(0),
         terminate_cause: record.terminate_cause,
         delay_seconds: record.delay_time,
     })
+}
+
+/// The link's prefix, the delegated one, and what else there is that neither contains.
+///
+/// Who is given a single address, alone or beside a prefix of another link, must be found behind it,
+/// and walled there.
+fn ipv6_of(
+    record: &AccountingRecord<'_>,
+) -> (Option<Ipv6Prefix>, Option<Ipv6Prefix>, Box<[Ipv6Prefix]>) {
+    let address = record.framed_ipv6_address.map(|address| (address, 128));
+    let address = address.and_then(prefix);
+    let framed = record.framed_ipv6_prefix.and_then(prefix);
+    let (framed, address) = match framed {
+        Some(framed) => (Some(framed), address),
+        None => (address, None),
+    };
+    let delegated = record.delegated_ipv6_prefix.and_then(prefix);
+    let further = record.further_ipv6.into_iter().flatten().filter_map(prefix);
+    let mut known: Vec<Ipv6Prefix> = [framed, delegated].into_iter().flatten().collect();
+    let own = known.len();
+    for more in address.into_iter().chain(further) {
+        let is_within = |other: &Ipv6Prefix| {
+            other.prefix_len() <= more.prefix_len() && other.contains(more.address())
+        };
+        if !known.iter().any(is_within) {
+            known.push(more);
+        }
+    }
+    let further = known.split_off(own).into_iter().take(FURTHER_IPV6_MAX);
+    (framed, delegated, further.collect())
 }
 
 /// The prefix without the host bits that some NAS leave in it; else its subscriber would be found nowhere and
@@ -271,6 +315,8 @@ mod tests {
             framed_ipv6_prefix: None,
             framed_ipv6_address: None,
             delegated_ipv6_prefix: None,
+            further_ipv6: [None; 6],
+            nas_port: None,
             calling_station_id: None,
             nas_port_id: None,
             input_octets: 0,
@@ -320,5 +366,40 @@ mod tests {
         let host = Some("2001:db8::7/128".to_owned());
         assert_eq!(ipv6(None, Some("2001:db8::7")), host);
         assert_eq!(ipv6(Some(("2001:db8:0:7::", 64)), Some("2001:db8::7")), net);
+    }
+
+    #[test]
+    fn n32_an_address_or_prefix_that_no_other_contains_is_kept_beside_them() {
+        let further = |address: &str, further: [Option<(&str, u8)>; 6]| {
+            let record = AccountingRecord {
+                framed_ipv6_prefix: Some(("2001:db8:0:7::".parse().unwrap(), 64)),
+                framed_ipv6_address: Some(address.parse().unwrap()),
+                delegated_ipv6_prefix: Some(("2001:db8:7:100::".parse().unwrap(), 56)),
+                further_ipv6: further
+                    .map(|found| found.map(|(address, len)| (address.parse().unwrap(), len))),
+                ..told()
+            };
+            let kept = to_store(&record).unwrap().further_ipv6;
+            kept.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let none = [None; 6];
+        assert_eq!(further("2001:db8:0:7::9", none), [""; 0], "within the link");
+        assert_eq!(further("2001:db8:7:1ff::9", none), [""; 0], "delegated");
+        assert_eq!(further("2001:db8::7", none), ["2001:db8::7/128"]);
+        let several = [
+            Some(("2001:db8:0:8::1", 64)),
+            Some(("2001:db8:0:8::", 64)),
+            Some(("::", 64)),
+            Some(("2001:db8:7::", 48)),
+            Some(("2001:db8::7", 128)),
+            Some(("2001:db8:9::", 48)),
+        ];
+        let kept = [
+            "2001:db8::7/128",
+            "2001:db8:0:8::/64",
+            "2001:db8:7::/48",
+            "2001:db8:9::/48",
+        ];
+        assert_eq!(further("2001:db8::7", several), kept);
     }
 }

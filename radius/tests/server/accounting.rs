@@ -233,6 +233,47 @@ fn request_that_is_not_signed_right_is_dropped() {
 }
 
 #[test]
+fn n32_of_several_ipv6_prefixes_and_addresses_all_are_in_the_record_up_to_the_bound() {
+    let mut ask = request(1);
+    ask.attributes.push(number(AttributeType::NAS_PORT, 12));
+    let prefix = |n: u8| vec![0, 16, 0x20, n];
+    for n in 0..5 {
+        ask.attributes.extend([
+            (AttributeType::FRAMED_IPV6_PREFIX, prefix(n)),
+            (AttributeType::DELEGATED_IPV6_PREFIX, prefix(0x10 + n)),
+            (AttributeType::FRAMED_IPV6_ADDRESS, vec![0x20 + n; 16]),
+        ]);
+    }
+    let octets = ask.octets();
+    let mut server = server(Require);
+    let AccountVerdict::Record { record, .. } =
+        account(&mut server, &octets, &mut [0; PACKET_LEN_MAX])
+    else {
+        panic!("a new record was expected");
+    };
+    let first = |found: Option<(std::net::Ipv6Addr, u8)>| found.map(|(at, _)| at.octets()[1]);
+    assert_eq!(first(record.framed_ipv6_prefix), Some(0));
+    assert_eq!(first(record.delegated_ipv6_prefix), Some(0x10));
+    assert_eq!(record.framed_ipv6_address, Some([0x20; 16].into()));
+    assert_eq!(record.nas_port, Some(12));
+    let further = record.further_ipv6.map(first);
+    assert_eq!(further, [1, 0x11, 0x21, 2, 0x12, 0x22].map(Some));
+    assert_eq!(record.further_ipv6[2].map(|(_, len)| len), Some(128));
+}
+
+#[test]
+fn n2_a_record_that_names_no_session_is_dropped_unless_it_is_of_the_whole_nas() {
+    for (status, is_of_a_session) in [(1, true), (2, true), (3, true), (7, false), (8, false)] {
+        let mut ask = request(status);
+        ask.attributes.remove(1);
+        let octets = ask.octets();
+        let reason = is_of_a_session.then_some(DropReason::MissingSessionId);
+        let mut server = server(Require);
+        assert_eq!(dropped(&mut server, &octets), reason, "status {status}");
+    }
+}
+
+#[test]
 fn n6_request_that_makes_no_sense_is_dropped_by_reason() {
     let mut server = server(Require);
     let mut without_status = request(1);

@@ -2,7 +2,8 @@
 //!
 //! A block is one octet of version, the instant of arrival (milliseconds since 1970, 8 octets), the
 //! number of its events (4 octets), both in network order, and one CBOR array for each event. A
-//! record of the usual kind takes about 100 octets.
+//! record of the usual kind takes about 100 octets. What the NAS calls itself and its port are in the
+//! first record of a session that tells, and in no other that says the same.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +13,7 @@ use garth_subscription::subscriber::MacAddress;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
-use super::network::{PrefixRow, prefix, prefix_row};
+use super::network::{NamesRow, PrefixRow, names, names_row, prefix, prefix_row, prefixes};
 use super::{Damaged, IdRow, ROW_VERSION, instant, optional_text};
 use crate::record::{AccountingRecord, AccountingStatus, SessionKey};
 
@@ -34,7 +35,7 @@ const CUT: u8 = 6;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
     /// A record; for whom, if it was the first of its session to tell.
-    Record(AccountingRecord, Option<SubscriptionId>),
+    Record(Box<AccountingRecord>, Option<SubscriptionId>),
     /// A live session was closed from here, with this Acct-Terminate-Cause.
     Cut(SessionKey, u32),
 }
@@ -69,6 +70,34 @@ struct EventRow<'a> {
     framed_ipv6: Option<PrefixRow>,
     #[n(13)]
     delegated_ipv6: Option<PrefixRow>,
+    #[n(14)]
+    further_ipv6: Option<Vec<PrefixRow>>,
+    #[b(15)]
+    names: Option<NamesRow<'a>>,
+}
+
+impl<'a> EventRow<'a> {
+    /// An event of that session that says nothing else.
+    fn of(kind: u8, key: &'a SessionKey) -> Self {
+        Self {
+            kind,
+            nas: &key.nas,
+            acct_session_id: &key.acct_session_id,
+            session_time: 0,
+            input_octets: 0,
+            output_octets: 0,
+            delay_seconds: 0,
+            framed_ipv4: None,
+            user_name: None,
+            mac: None,
+            subscription: None,
+            terminate_cause: None,
+            framed_ipv6: None,
+            delegated_ipv6: None,
+            further_ipv6: None,
+            names: None,
+        }
+    }
 }
 
 /// A block being filled.
@@ -93,18 +122,23 @@ impl Block {
         self.octets.len() > BLOCK_OCTETS
     }
 
-    /// Adds a record, and for whom it was if it was the first of its session to tell.
-    pub(crate) fn record(&mut self, record: &AccountingRecord, named: Option<SubscriptionId>) {
+    /// Adds a record, and for whom it was if it was the first of its session to tell; `has_names`:
+    /// what the NAS calls itself and its port are to be kept.
+    pub(crate) fn record(
+        &mut self,
+        record: &AccountingRecord,
+        named: Option<SubscriptionId>,
+        has_names: bool,
+    ) {
+        let kind = match record.status {
+            AccountingStatus::Start => START,
+            AccountingStatus::InterimUpdate => INTERIM_UPDATE,
+            AccountingStatus::Stop => STOP,
+            AccountingStatus::AccountingOn => ACCOUNTING_ON,
+            AccountingStatus::AccountingOff => ACCOUNTING_OFF,
+        };
+        let further = &record.further_ipv6;
         self.add(&EventRow {
-            kind: match record.status {
-                AccountingStatus::Start => START,
-                AccountingStatus::InterimUpdate => INTERIM_UPDATE,
-                AccountingStatus::Stop => STOP,
-                AccountingStatus::AccountingOn => ACCOUNTING_ON,
-                AccountingStatus::AccountingOff => ACCOUNTING_OFF,
-            },
-            nas: &record.key.nas,
-            acct_session_id: &record.key.acct_session_id,
             session_time: record.session_time,
             input_octets: record.input_octets,
             output_octets: record.output_octets,
@@ -116,26 +150,26 @@ impl Block {
             terminate_cause: record.terminate_cause,
             framed_ipv6: record.framed_ipv6.map(prefix_row),
             delegated_ipv6: record.delegated_ipv6.map(prefix_row),
+            further_ipv6: (!further.is_empty())
+                .then(|| further.iter().copied().map(prefix_row).collect()),
+            names: if has_names {
+                names_row(
+                    Some(&record.nas_names),
+                    record.nas_port,
+                    record.nas_port_id.as_deref(),
+                )
+            } else {
+                None
+            },
+            ..EventRow::of(kind, &record.key)
         });
     }
 
     /// Adds that a session was closed from here.
     pub(crate) fn cut(&mut self, key: &SessionKey, cause: u32) {
         self.add(&EventRow {
-            kind: CUT,
-            nas: &key.nas,
-            acct_session_id: &key.acct_session_id,
-            session_time: 0,
-            input_octets: 0,
-            output_octets: 0,
-            delay_seconds: 0,
-            framed_ipv4: None,
-            user_name: None,
-            mac: None,
-            subscription: None,
             terminate_cause: Some(cause),
-            framed_ipv6: None,
-            delegated_ipv6: None,
+            ..EventRow::of(CUT, key)
         });
     }
 
@@ -193,6 +227,7 @@ fn event(row: EventRow<'_>) -> Result<Event, Damaged> {
             ));
         }
     };
+    let (nas_names, nas_port, nas_port_id) = row.names.as_ref().map(names).unwrap_or_default();
     let record = AccountingRecord {
         status,
         key,
@@ -202,6 +237,10 @@ fn event(row: EventRow<'_>) -> Result<Event, Damaged> {
         framed_ipv4: row.framed_ipv4.map(Ipv4Addr::from_bits),
         framed_ipv6: row.framed_ipv6.as_ref().map(prefix).transpose()?,
         delegated_ipv6: row.delegated_ipv6.as_ref().map(prefix).transpose()?,
+        further_ipv6: prefixes(row.further_ipv6.as_deref())?,
+        nas_names,
+        nas_port,
+        nas_port_id,
         input_octets: row.input_octets,
         output_octets: row.output_octets,
         session_time: row.session_time,
@@ -209,12 +248,13 @@ fn event(row: EventRow<'_>) -> Result<Event, Damaged> {
         delay_seconds: row.delay_seconds,
     };
     let named = row.subscription.map(|id| SubscriptionId(id.into()));
-    Ok(Event::Record(record, named))
+    Ok(Event::Record(Box::new(record), named))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::NasNames;
 
     fn event(status: AccountingStatus) -> AccountingRecord {
         AccountingRecord {
@@ -229,6 +269,16 @@ mod tests {
             framed_ipv4: "10.64.0.7".parse().ok(),
             framed_ipv6: "2001:db8:0:7::/64".parse().ok(),
             delegated_ipv6: "2001:db8:7:100::/56".parse().ok(),
+            further_ipv6: ["2001:db8::7/128", "2001:db8:9::/64"]
+                .map(|text| text.parse().unwrap())
+                .into(),
+            nas_names: NasNames {
+                nas_identifier: Some(b"bng-\xff".as_slice().into()),
+                nas_ip_address: "192.0.2.7".parse().ok(),
+                nas_ipv6_address: "2001:db8::9".parse().ok(),
+            },
+            nas_port: Some(u32::MAX),
+            nas_port_id: Some(b"eth 0/1:100.200".as_slice().into()),
             input_octets: u64::MAX,
             output_octets: 1 << 40,
             session_time: 86_400,
@@ -250,21 +300,29 @@ mod tests {
             AccountingStatus::AccountingOn,
             AccountingStatus::AccountingOff,
         ] {
-            block.record(&event(status), named);
-            wanted.push(Event::Record(event(status), named));
+            block.record(&event(status), named, true);
+            wanted.push(Event::Record(Box::new(event(status)), named));
         }
+        block.record(&event(AccountingStatus::InterimUpdate), None, false);
+        let unnamed = AccountingRecord {
+            nas_names: NasNames::default(),
+            nas_port: None,
+            nas_port_id: None,
+            ..event(AccountingStatus::InterimUpdate)
+        };
+        wanted.push(Event::Record(Box::new(unnamed), None));
         let key = event(AccountingStatus::Start).key;
         block.cut(&key, 6);
         wanted.push(Event::Cut(key, 6));
         let (octets, count) = block.finish();
-        assert_eq!(count, 6);
+        assert_eq!(count, 7);
         assert_eq!(decode_block(&octets), Ok((at, wanted)));
     }
 
     #[test]
     fn a_block_cut_short_or_prolonged_is_damaged() {
         let mut block = Block::new("2026-11-21T12:00:00Z".parse().unwrap());
-        block.record(&event(AccountingStatus::Start), None);
+        block.record(&event(AccountingStatus::Start), None, true);
         let (mut octets, _) = block.finish();
         for len in 0..octets.len() {
             assert!(decode_block(&octets[..len]).is_err(), "{len} octets");

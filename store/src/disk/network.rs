@@ -1,11 +1,12 @@
 //! Sessions, payments and checkouts on the disk.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::EntryId;
 use garth_subscription::quote::Offer;
-use garth_subscription::subscriber::{Ipv6Prefix, MacAddress};
+use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, UserName};
 use garth_subscription::text::PaymentId;
 use garth_subscription::time::Span;
 use garth_subscription::{Money, Timestamp};
@@ -17,8 +18,13 @@ use super::{
     Damaged, IdRow, MoneyRow, instant, money, money_row, of_row, optional_instant, optional_text,
     text, to_row,
 };
-use crate::record::{Checkout, CheckoutId, CheckoutState, Payment, QuoteId, Session, SessionKey};
-use crate::sessions::rules::{Closed, Live};
+use crate::record::{
+    Checkout, CheckoutId, CheckoutState, Month, MonthUsage, NasNames, Payment, QuoteId, Session,
+    SessionKey,
+};
+use crate::sessions::octets::Octets;
+use crate::sessions::rules::{Closed, Ended, Live};
+use crate::sessions::usage::{Meter, MonthNumber};
 
 /// An IPv6 prefix.
 #[derive(Decode, Encode)]
@@ -39,6 +45,61 @@ pub(super) fn prefix_row(prefix: Ipv6Prefix) -> PrefixRow {
 pub(super) fn prefix(row: &PrefixRow) -> Result<Ipv6Prefix, Damaged> {
     Ipv6Prefix::new(Ipv6Addr::from(*row.address), row.len)
         .map_err(|error| Damaged::new("IPv6 prefix", error))
+}
+
+/// The prefixes of a row; none where it has no such field.
+pub(super) fn prefixes(rows: Option<&[PrefixRow]>) -> Result<Box<[Ipv6Prefix]>, Damaged> {
+    rows.unwrap_or_default().iter().map(prefix).collect()
+}
+
+/// What a NAS calls itself, and a port of it.
+#[derive(Decode, Encode)]
+pub(super) struct NamesRow<'a> {
+    #[cbor(b(0), with = "minicbor::bytes")]
+    nas_identifier: Option<&'a [u8]>,
+    #[n(1)]
+    nas_ip_address: Option<u32>,
+    #[n(2)]
+    nas_ipv6_address: Option<ByteArray<16>>,
+    #[n(3)]
+    nas_port: Option<u32>,
+    #[cbor(b(4), with = "minicbor::bytes")]
+    nas_port_id: Option<&'a [u8]>,
+}
+
+/// The row of what a NAS says of itself and its port; nothing if it says nothing.
+pub(super) fn names_row<'a>(
+    names: Option<&'a NasNames>,
+    nas_port: Option<u32>,
+    nas_port_id: Option<&'a [u8]>,
+) -> Option<NamesRow<'a>> {
+    let names = names.filter(|names| !names.is_empty());
+    if names.is_none() && nas_port.is_none() && nas_port_id.is_none() {
+        return None;
+    }
+    let ipv6 = names.and_then(|names| names.nas_ipv6_address);
+    Some(NamesRow {
+        nas_identifier: names.and_then(|names| names.nas_identifier.as_deref()),
+        nas_ip_address: names
+            .and_then(|names| names.nas_ip_address)
+            .map(Ipv4Addr::to_bits),
+        nas_ipv6_address: ipv6.map(|address| ByteArray::from(address.octets())),
+        nas_port,
+        nas_port_id,
+    })
+}
+
+/// What [`names_row`] was made from.
+pub(super) fn names(row: &NamesRow<'_>) -> (NasNames, Option<u32>, Option<Box<[u8]>>) {
+    let names = NasNames {
+        nas_identifier: row.nas_identifier.map(Into::into),
+        nas_ip_address: row.nas_ip_address.map(Ipv4Addr::from_bits),
+        nas_ipv6_address: row
+            .nas_ipv6_address
+            .as_ref()
+            .map(|octets| Ipv6Addr::from(**octets)),
+    };
+    (names, row.nas_port, row.nas_port_id.map(Into::into))
 }
 
 #[derive(Decode, Encode)]
@@ -71,6 +132,31 @@ struct SessionRow<'a> {
     session_time: u32,
     #[n(13)]
     stopped_by_nas: bool,
+    #[n(14)]
+    further_ipv6: Option<Vec<PrefixRow>>,
+    #[b(15)]
+    names: Option<NamesRow<'a>>,
+    /// Whether an Interim-Update has come of it; rows of older programs do not say.
+    #[n(16)]
+    has_reported: Option<bool>,
+    /// Rows of older programs have none.
+    #[n(17)]
+    meter: Option<MeterRow>,
+}
+
+/// What a session had counted before its month, and the months.
+#[derive(Decode, Encode)]
+struct MeterRow {
+    #[n(0)]
+    input_octets: u64,
+    #[n(1)]
+    output_octets: u64,
+    #[n(2)]
+    session_time: u32,
+    #[n(3)]
+    month: u16,
+    #[n(4)]
+    earlier: u16,
 }
 
 /// The row of a live session; its key is the table's.
@@ -93,35 +179,136 @@ fn encode_session(session: &Live, closed: Option<&Closed>) -> Vec<u8> {
         mac: session.mac.map(|mac| ByteArray::from(mac.0)),
         started_at: session.started_at.unix_millis(),
         updated_at: session.updated_at.unix_millis(),
-        stopped_at: closed.map(|closed| closed.stopped_at.unix_millis()),
-        terminate_cause: closed.and_then(|closed| closed.terminate_cause),
+        stopped_at: closed.map(|closed| closed.ended.stopped_at.unix_millis()),
+        terminate_cause: closed.and_then(|closed| closed.ended.terminate_cause),
         input_octets: session.input_octets,
         output_octets: session.output_octets,
         session_time: session.session_time,
-        stopped_by_nas: closed.is_some_and(|closed| closed.by_nas),
+        stopped_by_nas: closed.is_some_and(|closed| closed.ended.by_nas),
+        further_ipv6: session
+            .further_ipv6
+            .as_deref()
+            .map(|all| all.iter().copied().map(prefix_row).collect()),
+        names: names_row(
+            session.nas_names.as_deref(),
+            session.nas_port,
+            session.nas_port_id.as_ref().map(Octets::as_slice),
+        ),
+        has_reported: Some(session.has_reported),
+        meter: Some(MeterRow {
+            input_octets: session.meter.input_octets,
+            output_octets: session.meter.output_octets,
+            session_time: session.meter.session_time,
+            month: session.meter.month.0,
+            earlier: session.meter.earlier.0,
+        }),
     })
 }
 
-/// The session of a row, and whether its own Stop ended it.
-pub(crate) fn decode_session(key: SessionKey, octets: &[u8]) -> Result<(Session, bool), Damaged> {
+/// The session of a row, and how it ended if it is over.
+pub(crate) fn decode_stored(octets: &[u8]) -> Result<(Live, Option<Ended>), Damaged> {
     let row: SessionRow<'_> = of_row("session", octets)?;
-    let session = Session {
-        key,
+    let name: Option<UserName> = optional_text("user name", row.user_name)?;
+    let (nas_names, nas_port, nas_port_id) = row.names.as_ref().map(names).unwrap_or_default();
+    let further_ipv6 = prefixes(row.further_ipv6.as_deref())?;
+    let (started_at, updated_at) = (instant(row.started_at)?, instant(row.updated_at)?);
+    let meter = meter(&row);
+    let ended = optional_instant(row.stopped_at)?.map(|stopped_at| Ended {
+        stopped_at,
+        terminate_cause: row.terminate_cause,
+        by_nas: row.stopped_by_nas,
+    });
+    let live = Live {
         subscription: row.subscription.map(|id| SubscriptionId(id.into())),
-        user_name: optional_text("user name", row.user_name)?,
+        user_name: name.map(|name| name.as_str().as_bytes().into()),
         framed_ipv4: row.framed_ipv4.map(Ipv4Addr::from_bits),
         framed_ipv6: row.framed_ipv6.as_ref().map(prefix).transpose()?,
         delegated_ipv6: row.delegated_ipv6.as_ref().map(prefix).transpose()?,
+        further_ipv6: (!further_ipv6.is_empty()).then_some(further_ipv6),
         mac: row.mac.map(|mac| MacAddress(*mac)),
-        started_at: instant(row.started_at)?,
-        updated_at: instant(row.updated_at)?,
-        stopped_at: optional_instant(row.stopped_at)?,
-        terminate_cause: row.terminate_cause,
+        nas_names: (!nas_names.is_empty()).then(|| Arc::new(nas_names)),
+        nas_port,
+        nas_port_id: nas_port_id.map(|id| (*id).into()),
+        // A session whose time was counted was reported.
+        has_reported: row.has_reported.unwrap_or(row.session_time > 0),
+        started_at,
+        updated_at,
         input_octets: row.input_octets,
         output_octets: row.output_octets,
         session_time: row.session_time,
+        meter,
     };
-    Ok((session, row.stopped_by_nas))
+    Ok((live, ended))
+}
+
+/// What of a session's counters is of which month. A row of an older program does not say: what it
+/// has counted is nobody's month's, and what comes is that of the month in which it comes.
+fn meter(row: &SessionRow<'_>) -> Meter {
+    match &row.meter {
+        Some(meter) => Meter {
+            input_octets: meter.input_octets,
+            output_octets: meter.output_octets,
+            session_time: meter.session_time,
+            month: MonthNumber(meter.month),
+            earlier: MonthNumber(meter.earlier),
+        },
+        None => Meter {
+            input_octets: row.input_octets,
+            output_octets: row.output_octets,
+            session_time: row.session_time,
+            ..Meter::new(MonthNumber(0))
+        },
+    }
+}
+
+#[derive(Decode, Encode)]
+struct UsageRow {
+    #[n(0)]
+    input_octets: u64,
+    #[n(1)]
+    output_octets: u64,
+    #[n(2)]
+    session_time: u64,
+    #[n(3)]
+    sessions: u64,
+}
+
+/// The row of a month's usage; month and subscription are its key.
+pub(crate) fn encode_usage(usage: &MonthUsage) -> Vec<u8> {
+    to_row(&UsageRow {
+        input_octets: usage.input_octets,
+        output_octets: usage.output_octets,
+        session_time: usage.session_time,
+        sessions: usage.sessions,
+    })
+}
+
+/// The usage of a row.
+pub(crate) fn decode_usage(month: Month, octets: &[u8]) -> Result<MonthUsage, Damaged> {
+    let row: UsageRow = of_row("usage", octets)?;
+    Ok(MonthUsage {
+        month,
+        input_octets: row.input_octets,
+        output_octets: row.output_octets,
+        session_time: row.session_time,
+        sessions: row.sessions,
+    })
+}
+
+/// The closed session of a row.
+pub(crate) fn decode_closed(octets: &[u8]) -> Result<Closed, Damaged> {
+    let (session, ended) = decode_stored(octets)?;
+    let ended = ended.ok_or_else(|| Damaged::new("session", "it has no end"))?;
+    Ok(Closed { session, ended })
+}
+
+/// The session of a row, as the rest of the workspace sees it.
+pub(crate) fn decode_session(key: SessionKey, octets: &[u8]) -> Result<Session, Damaged> {
+    let (session, ended) = decode_stored(octets)?;
+    Ok(match ended {
+        Some(ended) => Closed { session, ended }.session(key),
+        None => session.session(key),
+    })
 }
 
 #[derive(Decode, Encode)]

@@ -4,6 +4,9 @@
 //! before the one in whose place it comes is waived, so that an address that stays is never
 //! without any.
 //!
+//! The live sessions of a subscription are counted here too, with the equipment that each is of, so
+//! that a request can be judged by them without a lock (N8).
+//!
 //! Not here: which subscription a session belongs to (`writer::accounting`).
 
 use std::hash::Hash;
@@ -11,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use garth_subscription::facts::SubscriptionId;
-use garth_subscription::subscriber::Ipv6Prefix;
+use garth_subscription::subscriber::{Ipv6Prefix, MacAddress};
 use papaya::{HashMap, Operation};
 
 use crate::record::{Address, Session};
@@ -35,14 +38,23 @@ type PrefixKey = (u8, u128);
 /// The lengths that an IPv6 prefix can have: 0 to 128.
 const PREFIX_LENGTHS: usize = 129;
 
+/// One thing that a subscription has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Held {
+    /// A reason why this address is its.
+    Address(Address),
+    /// A live session, and the equipment that it is of, where its NAS told.
+    Session(Option<MacAddress>),
+}
+
 /// All claims.
 pub(super) struct Claims {
     v4: HashMap<Ipv4Addr, Few<Claimant>>,
     v6: HashMap<PrefixKey, Few<Claimant>>,
     /// How many prefixes of each length there are, so that a lookup tries no length in vain.
     v6_lengths: [AtomicU32; PREFIX_LENGTHS],
-    /// All claims of a subscription, one per reason.
-    addresses: HashMap<SubscriptionId, Few<Address>>,
+    /// What a subscription has: its claims, one per reason, and its live sessions.
+    held: HashMap<SubscriptionId, Few<Held>>,
     live_sessions: AtomicUsize,
 }
 
@@ -52,7 +64,7 @@ impl Claims {
             v4: HashMap::new(),
             v6: HashMap::new(),
             v6_lengths: [const { AtomicU32::new(0) }; PREFIX_LENGTHS],
-            addresses: HashMap::new(),
+            held: HashMap::new(),
             live_sessions: AtomicUsize::new(0),
         }
     }
@@ -80,14 +92,24 @@ impl Claims {
     }
 
     pub(super) fn addresses_of(&self, id: SubscriptionId) -> Vec<Address> {
-        let addresses = self.addresses.pin();
+        let held = self.held.pin();
         let mut distinct: Vec<Address> = Vec::new();
-        for address in addresses.get(&id).into_iter().flat_map(Few::all) {
-            if !distinct.contains(address) {
+        for held in held.get(&id).into_iter().flat_map(Few::all) {
+            if let Held::Address(address) = held
+                && !distinct.contains(address)
+            {
                 distinct.push(*address);
             }
         }
         distinct
+    }
+
+    pub(super) fn live_sessions_of(&self, id: SubscriptionId, except: Option<MacAddress>) -> u32 {
+        let held = self.held.pin();
+        let others = held.get(&id).into_iter().flat_map(Few::all).filter(
+            |held| matches!(held, Held::Session(mac) if except.is_none() || *mac != except),
+        );
+        u32::try_from(others.count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn live_sessions(&self) -> usize {
@@ -106,14 +128,20 @@ impl Claims {
         // First the new claims, so that an address that stays is never without any.
         if let Some(claim) = after {
             self.live_sessions.fetch_add(1, Ordering::Relaxed);
-            for address in claim.addresses.iter().flatten() {
-                self.claim(*address, claim.claimant);
+            for address in claim.addresses() {
+                self.claim(address, claim.claimant);
+            }
+            if let Some(id) = claim.claimant {
+                add(&self.held, id, Held::Session(claim.mac));
             }
         }
         if let Some(claim) = before {
             self.live_sessions.fetch_sub(1, Ordering::Relaxed);
-            for address in claim.addresses.iter().flatten() {
-                self.waive(*address, claim.claimant);
+            if let Some(id) = claim.claimant {
+                take(&self.held, id, Held::Session(claim.mac));
+            }
+            for address in claim.addresses() {
+                self.waive(address, claim.claimant);
             }
         }
     }
@@ -130,7 +158,7 @@ impl Claims {
             }
         }
         if let Some(id) = claimant {
-            add(&self.addresses, id, address);
+            add(&self.held, id, Held::Address(address));
         }
     }
 
@@ -145,7 +173,7 @@ impl Claims {
             }
         }
         if let Some(id) = claimant {
-            take(&self.addresses, id, address);
+            take(&self.held, id, Held::Address(address));
         }
     }
 
@@ -164,7 +192,7 @@ impl Claims {
             let address = Ipv6Addr::from_bits(*bits);
             lines.push(format!("{address}/{len} {:?}", sorted(claims)));
         }
-        for (id, held) in &self.addresses.pin() {
+        for (id, held) in &self.held.pin() {
             let mut held: Vec<_> = held.all().iter().map(|at| format!("{at:?}")).collect();
             held.sort();
             lines.push(format!("{id} {held:?}"));
@@ -265,7 +293,10 @@ fn masked(address: Ipv6Addr, len: u8) -> u128 {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct SessionClaim {
     pub(crate) claimant: Claimant,
+    mac: Option<MacAddress>,
     addresses: [Option<Address>; 3],
+    /// At most [`FURTHER_IPV6_MAX`](crate::record::FURTHER_IPV6_MAX).
+    further: Box<[Ipv6Prefix]>,
 }
 
 impl SessionClaim {
@@ -273,11 +304,18 @@ impl SessionClaim {
     pub(crate) fn of(session: &Session) -> Option<Self> {
         session.stopped_at.is_none().then(|| Self {
             claimant: session.subscription,
+            mac: session.mac,
             addresses: [
                 session.framed_ipv4.map(Address::V4),
                 session.framed_ipv6.map(Address::V6),
                 session.delegated_ipv6.map(Address::V6),
             ],
+            further: session.further_ipv6.clone(),
         })
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = Address> {
+        let further = self.further.iter().copied().map(Address::V6);
+        self.addresses.into_iter().flatten().chain(further)
     }
 }

@@ -4,20 +4,23 @@
 //! lock that the writer needs for the end of each commit: never for longer than it takes to copy
 //! [`READ_MAX`] sessions, and never while it waits for the disk.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use garth_subscription::facts::SubscriptionId;
 use redb::{ReadTransaction, ReadableDatabase};
 
 use super::rules::Closed;
+use super::usage::{Change, MonthNumber};
 use super::{Place, Sessions};
-use crate::disk::decode_session;
+use crate::disk::{decode_session, decode_usage};
 use crate::fault::{Fault, ReadError};
 use crate::read::READ_MAX;
-use crate::record::{Session, SessionKey};
+use crate::record::{MonthUsage, Session, SessionKey};
+use crate::replay::session_folds;
 use crate::store::Store;
 use crate::tables::{
-    CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME, CLOSED_SESSIONS, id_key, session_key, session_octets,
+    CLOSED_BY_SUBSCRIPTION, CLOSED_BY_TIME, CLOSED_SESSIONS, USAGE, id_key, session_key,
+    session_octets,
 };
 
 impl Store {
@@ -66,6 +69,27 @@ impl Store {
         )?)
     }
 
+    /// What a subscription has used, month by month, the newest first: at most
+    /// [`USAGE_MONTHS`](crate::USAGE_MONTHS), none in which there was nothing.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn usage(&self, id: SubscriptionId) -> Result<Vec<MonthUsage>, ReadError> {
+        let zone = self.rules().zone();
+        let current = MonthNumber::of(zone, self.now());
+        loop {
+            let memory = self.shared().sessions();
+            let (unwritten, folds) = (memory.usage_of(id, zone), memory.folds());
+            let txn = self.shared().db.begin_read().map_err(Fault::from)?;
+            drop(memory);
+            // Else a fold has written what the memory still had: it will not have it for long.
+            if session_folds(&txn)? == folds {
+                return Ok(usage(&txn, id, current, unwritten)?);
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// The session of that name: the live one, else the one closed last.
     ///
     /// # Errors
@@ -96,6 +120,40 @@ fn live<'a>(
     found
         .map(|(key, live)| Ok(live.session(session_key(&key)?)))
         .collect()
+}
+
+/// What the table of usage has of the months that are kept, and what is to be added to it.
+fn usage(
+    txn: &ReadTransaction,
+    id: SubscriptionId,
+    current: MonthNumber,
+    mut unwritten: BTreeMap<MonthNumber, Change>,
+) -> Result<Vec<MonthUsage>, Fault> {
+    let table = match txn.open_table(USAGE) {
+        Ok(table) => Some(table),
+        // A file of before there was one, and nothing folded since.
+        Err(redb::TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut months = Vec::new();
+    for month in (current.first_kept().0..=current.0).rev().map(MonthNumber) {
+        let row = match &table {
+            Some(table) => table.get((month.0, id_key(id)))?,
+            None => None,
+        };
+        let mut usage = match row {
+            Some(row) => decode_usage(month.month(), row.value())?,
+            None => month.unused(),
+        };
+        unwritten
+            .remove(&month)
+            .unwrap_or_default()
+            .apply(&mut usage);
+        if usage != month.unused() {
+            months.push(usage);
+        }
+    }
+    Ok(months)
 }
 
 /// Closed sessions that the tables have not as they are.
@@ -159,7 +217,7 @@ fn closed(
             Some(closed) => found.push(closed.session(name)),
             None => {
                 if let Some(row) = table.get((&*key, end))? {
-                    found.push(decode_session(name, row.value())?.0);
+                    found.push(decode_session(name, row.value())?);
                 }
             }
         }
@@ -210,7 +268,7 @@ fn last_closed(
             break;
         }
         if !waiting.iter().any(|(known, _)| *known == end) {
-            return Ok(Some(decode_session(key.clone(), value.value())?.0));
+            return Ok(Some(decode_session(key.clone(), value.value())?));
         }
     }
     Ok(latest.map(|(_, closed)| closed.session(key.clone())))

@@ -3,6 +3,8 @@
 //! A record writes nothing else; [`super::fold`] brings the tables up to date later. What closes
 //! a session from here is an event of the log too, so that the log alone says what became of them.
 
+use std::sync::atomic::Ordering;
+
 use garth_subscription::facts::SubscriptionId;
 
 use super::fold::CLOSED_WAITING_MAX;
@@ -11,42 +13,48 @@ use crate::disk::Block;
 use crate::fault::Fault;
 use crate::index::Index;
 use crate::record::{AccountingRecord, AccountingStatus, SessionKey};
+use crate::sessions::rules::Live;
 use crate::sessions::staged::{Folded, Folding};
 use crate::tables::{ClosedTable, nas_prefix, session_octets};
 use crate::write::WriteError;
 
 impl<'a> Batch<'a> {
-    /// Keeps the records of one received batch. Busy, and nothing is kept, while the log is as long
-    /// as it may be. Busy, too, if there is no room for a new session: the others are kept, yet
-    /// nobody is told, and a NAS that repeats them does no harm.
-    pub(super) fn account(&mut self, records: &[AccountingRecord]) -> Result<(), Stop> {
+    /// Keeps the records of one received batch, except those that would begin a session where there is
+    /// no room for one: their places, in order. Busy, and nothing is kept, while the log is as long as
+    /// it may be.
+    pub(super) fn account(&mut self, records: &[AccountingRecord]) -> Result<Vec<usize>, Stop> {
         if self.log_is_full() {
             return Err(WriteError::Busy.into());
         }
-        let mut refused = 0;
-        for record in records {
+        let counters = &self.shared.counters;
+        let mut refused = Vec::new();
+        for (place, record) in records.iter().enumerate() {
             match record.status {
                 AccountingStatus::Start
                 | AccountingStatus::InterimUpdate
-                | AccountingStatus::Stop => {
-                    if self.fold(record)? == Folded::Full {
-                        refused += 1;
+                | AccountingStatus::Stop => match self.fold(record)? {
+                    Folded::Done(told) if told.has_replaced => {
+                        counters.sessions_replaced.fetch_add(1, Ordering::Relaxed);
                     }
-                }
+                    Folded::Done(_) => {}
+                    Folded::Full => refused.push(place),
+                },
                 AccountingStatus::AccountingOn | AccountingStatus::AccountingOff => {
                     let (prefix, now) = (nas_prefix(&record.key.nas), self.now);
-                    self.folding().close_nas(&prefix, record, now, |_| true);
-                    self.log(|block| block.record(record, None))?;
+                    let closed = self.folding().close_nas(&prefix, record, now, |_| true)?;
+                    counters
+                        .sessions_rebooted
+                        .fetch_add(closed, Ordering::Relaxed);
+                    self.log(|block| block.record(record, None, true))?;
                 }
             }
         }
-        self.records += records.len();
-        if refused == 0 {
-            return Ok(());
-        }
-        let counter = &self.shared.counters.sessions_refused;
-        counter.fetch_add(refused, std::sync::atomic::Ordering::Relaxed);
-        Err(WriteError::Busy.into())
+        self.records += records.len() - refused.len();
+        let count = u64::try_from(refused.len()).unwrap_or(u64::MAX);
+        counters
+            .sessions_refused
+            .fetch_add(count, Ordering::Relaxed);
+        Ok(refused)
     }
 
     /// Closes a live session from here; whether there was one.
@@ -57,7 +65,7 @@ impl<'a> Batch<'a> {
     /// Closes a live session without its Stop; whether there was one.
     pub(super) fn cut(&mut self, key: &SessionKey, cause: u32) -> Result<bool, Fault> {
         let now = self.now;
-        let lived = self.folding().cut(&session_octets(key), now, cause);
+        let lived = self.folding().cut(&session_octets(key), now, cause)?;
         if lived {
             self.log(|block| block.cut(key, cause))?;
         }
@@ -67,10 +75,10 @@ impl<'a> Batch<'a> {
     fn fold(&mut self, record: &AccountingRecord) -> Result<Folded, Fault> {
         let key = session_octets(&record.key);
         let (shared, now) = (self.shared, self.now);
-        let identify = || identify(&shared.index, record);
+        let identify = |live: Option<&Live>| whose(&shared.index, record, live);
         let folded = self.folding().record(&key, record, now, identify)?;
-        if let Folded::Done(named) = folded {
-            self.log(|block| block.record(record, named))?;
+        if let Folded::Done(told) = folded {
+            self.log(|block| block.record(record, told.named, told.has_names))?;
         }
         Ok(folded)
     }
@@ -82,6 +90,7 @@ impl<'a> Batch<'a> {
             staged: &mut self.staged,
             closed: &self.tables.closed.sessions,
             sessions_max: usize::try_from(sessions_max).unwrap_or(usize::MAX),
+            zone: self.rules.zone(),
         }
     }
 
@@ -113,6 +122,23 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// Whose the session of a record is, if that is not known yet or not as it was known.
+fn whose(index: &Index, record: &AccountingRecord, live: Option<&Live>) -> Option<SubscriptionId> {
+    let Some((live, owner)) = live.and_then(|live| Some((live, live.subscription?))) else {
+        return identify(index, record);
+    };
+    // Looked for only where the record is not plainly of the same subscriber: one comparison.
+    let is_other = match (record.class, &record.user_name) {
+        (Some(class), _) => class != owner,
+        (None, Some(name)) => live.user_name().is_some_and(|own| own != name.as_str()),
+        (None, None) => false,
+    };
+    is_other
+        .then(|| identify(index, record))
+        .flatten()
+        .filter(|named| *named != owner)
 }
 
 /// Whose session it is: our Class tells, else User-Name, else the MAC address.

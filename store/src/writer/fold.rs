@@ -10,18 +10,21 @@
 //! accounting is busy until a sweep ends: nothing that was acknowledged is lost, nothing more is
 //! acknowledged.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::{Shared, begin};
-use crate::disk::encode_live;
+use crate::disk::{decode_usage, encode_live, encode_usage};
 use crate::fault::Fault;
 use crate::replay::Extent;
 use crate::sessions::Change;
+use crate::sessions::usage::{self, Booking, MonthNumber};
 use crate::tables::{
     ACCOUNTING_FOLDS, ACCOUNTING_LOG, ClosedTables, LIVE_SESSIONS, META, META_ACCOUNTING_FOLDED,
+    META_SESSION_FOLDS, USAGE, id_key,
 };
 
 /// A sweep begins once the log has this part of the events that it may have.
@@ -105,8 +108,12 @@ impl Log {
             Some(sweep) if is_last => sweep.through,
             Some(_) | None => self.extent.folded,
         };
-        txn.open_table(META)?
-            .insert(META_ACCOUNTING_FOLDED, folded.to_be_bytes().as_slice())?;
+        let folds = shared.sessions().folds() + 1;
+        {
+            let mut meta = txn.open_table(META)?;
+            meta.insert(META_ACCOUNTING_FOLDED, folded.to_be_bytes().as_slice())?;
+            meta.insert(META_SESSION_FOLDS, folds.to_be_bytes().as_slice())?;
+        }
         let has_refuse = trim(&mut txn.open_table(ACCOUNTING_LOG)?, folded)?;
         txn.commit()?;
         shared.sessions_mut().folded(&keys);
@@ -157,7 +164,10 @@ impl Log {
 fn write(txn: &WriteTransaction, changes: &[Change<'_>]) -> Result<(), Fault> {
     let mut live_sessions = txn.open_table(LIVE_SESSIONS)?;
     let mut closed_sessions = ClosedTables::open(txn)?;
-    for Change { key, live, closed } in changes {
+    for Change {
+        key, live, closed, ..
+    } in changes
+    {
         match live {
             Some(live) => {
                 live_sessions.insert(key.as_slice(), encode_live(live).as_slice())?;
@@ -171,6 +181,32 @@ fn write(txn: &WriteTransaction, changes: &[Change<'_>]) -> Result<(), Fault> {
                 Some(closed) => closed_sessions.put(key, closed)?,
                 None => closed_sessions.forget(key, *end)?,
             }
+        }
+    }
+    write_usage(txn, changes.iter().flat_map(|change| change.bookings))
+}
+
+/// Adds bookings to the months that they are of, in the order of the table.
+fn write_usage<'a>(
+    txn: &WriteTransaction,
+    bookings: impl Iterator<Item = &'a Booking>,
+) -> Result<(), Fault> {
+    let mut sums: BTreeMap<(u16, u128), usage::Change> = BTreeMap::new();
+    for booking in bookings {
+        let key = (booking.month.0, id_key(booking.owner));
+        sums.entry(key).or_default().add(booking.change);
+    }
+    let mut table = txn.open_table(USAGE)?;
+    for ((month, id), change) in sums {
+        let mut usage = match table.get((month, id))? {
+            Some(row) => decode_usage(MonthNumber(month).month(), row.value())?,
+            None => MonthNumber(month).unused(),
+        };
+        change.apply(&mut usage);
+        if usage == MonthNumber(month).unused() {
+            table.remove((month, id))?;
+        } else {
+            table.insert((month, id), encode_usage(&usage).as_slice())?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use garth_subscription::Timestamp;
 use garth_subscription::time::Span;
@@ -16,7 +17,9 @@ use super::subscriptions::{Due, boundary, due};
 use super::{Batch, Stop};
 use crate::disk::{StoredSubscription, encode_subscription};
 use crate::fault::Fault;
-use crate::tables::{id_of, millis, of_millis, session_key};
+use crate::record::closed_here;
+use crate::sessions::usage::MonthNumber;
+use crate::tables::{USAGE, id_of, millis, of_millis, session_key};
 use crate::write::Fired;
 
 /// The most agenda rows that one call works off.
@@ -28,8 +31,6 @@ const STALE_PER_CALL: usize = 256;
 const TRIMMED_PER_CALL: usize = 1_024;
 /// How far the last commit falls behind, where nothing else is committed.
 const DURABLE_EVERY: Span = Span::from_seconds(3_600);
-/// Acct-Terminate-Cause "NAS Error" (RFC 2866 section 5.10): it stopped reporting the session.
-const NAS_ERROR: u32 = 9;
 
 impl Batch<'_> {
     pub(super) fn fire_due(&mut self) -> Result<Fired, Stop> {
@@ -39,6 +40,7 @@ impl Batch<'_> {
         fired.held = self.memory.guard.holds().first().map(|held| held.hold);
         fired.stale_sessions = self.close_stale()?;
         self.trim_closed()?;
+        self.trim_usage()?;
         // So no start falls behind by more, however quiet it is.
         self.dirty |= self.now.since(self.meta.committed_at) >= DURABLE_EVERY;
         Ok(fired)
@@ -139,28 +141,55 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Closes sessions of which nothing was heard for too long; looks at a part of them each time.
+    /// Closes sessions of which nothing was heard for too long; looks at a part of them each time. How
+    /// long that is depends on whether its NAS has ever sent an Interim-Update of it: where none are
+    /// sent, silence says nothing, and the subscriber must still be known by the session (N32).
     fn close_stale(&mut self) -> Result<usize, Fault> {
         let after = self.memory.stale_after.take();
-        let stale_after = self.shared.limits.session_stale_after;
+        let limits = &self.shared.limits;
         let page: Vec<_> = self
             .sessions
             .after(after.as_deref())
             .take(STALE_PER_CALL)
-            .map(|(key, live)| (key, self.now.since(live.updated_at) > stale_after))
+            .map(|(key, live)| {
+                let age_max = if live.has_reported {
+                    limits.session_age_max
+                } else {
+                    limits.session_age_max_without_interim
+                };
+                (key, self.now.since(live.updated_at) > age_max)
+            })
             .collect();
-        let mut closed = 0;
+        let mut closed = 0_u32;
         for (key, is_stale) in &page {
             // What this batch has heard of counts, too.
             if *is_stale && !self.staged.has(key) {
-                closed += usize::from(self.cut(&session_key(key)?, NAS_ERROR)?);
+                closed += u32::from(self.cut(&session_key(key)?, closed_here::AGED)?);
             }
         }
         // The next look begins after the last key; at the end, with the first.
         if page.len() == STALE_PER_CALL {
             self.memory.stale_after = page.into_iter().next_back().map(|(key, _)| key);
         }
-        Ok(closed)
+        let aged = &self.shared.counters.sessions_aged;
+        aged.fetch_add(closed.into(), Ordering::Relaxed);
+        Ok(usize::try_from(closed).unwrap_or(usize::MAX))
+    }
+
+    /// Deletes what was used in months that are too old, a bounded number of rows.
+    fn trim_usage(&mut self) -> Result<(), Fault> {
+        let current = MonthNumber::of(self.rules.zone(), self.now);
+        let kept = (current.first_kept().0, 0);
+        let mut table = self.txn.open_table(USAGE)?;
+        let rows = table.range(..kept)?.take(TRIMMED_PER_CALL);
+        let old: Vec<_> = rows
+            .map(|row| row.map(|(key, _)| key.value()))
+            .collect::<Result<_, _>>()?;
+        self.dirty |= !old.is_empty();
+        for key in old {
+            table.remove(key)?;
+        }
+        Ok(())
     }
 
     /// Deletes closed sessions that are too old, or the oldest where there are too many.

@@ -58,7 +58,7 @@ impl Run {
             input_octets: u64::from(seconds) * 10,
             ..record(status, &format!("s{n}"), &format!("user{n}"))
         };
-        self.store.account((1..=3).map(told).collect())
+        self.store.account((1..=3).map(told).collect()).map(drop)
     }
 
     fn command(&self, command: Command, command_id: &str) -> Result<(), WriteError> {

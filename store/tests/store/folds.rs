@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use garth_store::record::{AccountingRecord, AccountingStatus, Session};
+use garth_store::record::{AccountingRecord, AccountingStatus, MonthUsage, NasNames, Session};
 use garth_store::write::WriteError;
 use garth_store::{Limits, Options, Store, TimeLimits};
 use garth_subscription::facts::SubscriptionId;
@@ -39,6 +39,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..SESSIONS).prop_map(Action::Close),
         4 => (1..400_u32).prop_map(Action::Advance),
         1 => Just(Action::Advance(86_400)),
+        1 => Just(Action::Advance(12 * 86_400)),
         3 => Just(Action::Fire),
         3 => Just(Action::Fold),
         2 => Just(Action::Crash),
@@ -54,7 +55,9 @@ fn told((session, kind, seconds, delay): (u8, u8, u16, u8)) -> AccountingRecord 
         8 => AccountingOn,
         _ => AccountingOff,
     };
-    let user = u32::from(session) % (SUBSCRIPTIONS + 1) + 1;
+    // Now and then somebody else's, or nobody's that is known.
+    let shift = u32::from(seconds % 13 == 0);
+    let user = (u32::from(session) + shift) % (SUBSCRIPTIONS + 1) + 1;
     let mut told = AccountingRecord {
         framed_ipv4: (seconds % 4 > 0).then(|| (0x0A40_0000 + u32::from(seconds) % 3).into()),
         framed_ipv6: (seconds % 5 == 0).then(|| "2001:db8:7::/64".parse().unwrap()),
@@ -63,6 +66,15 @@ fn told((session, kind, seconds, delay): (u8, u8, u16, u8)) -> AccountingRecord 
         output_octets: u64::from(seconds) * 9,
         delay_seconds: u32::from(delay) * 20,
         terminate_cause: (kind == 7).then_some(1),
+        nas_names: NasNames {
+            nas_ip_address: (seconds % 7 > 0).then(|| (u32::from(seconds) % 2).into()),
+            ..NasNames::default()
+        },
+        nas_port_id: (seconds % 6 == 0).then(|| [delay].into()),
+        further_ipv6: (seconds % 11 == 0)
+            .then(|| "2001:db8:8::/64".parse().unwrap())
+            .into_iter()
+            .collect(),
         ..record(status, &format!("s{session}"), &format!("user{user}"))
     };
     told.key.nas = format!("nas-{}", session % 2).into();
@@ -75,6 +87,7 @@ struct Seen {
     all: Vec<Session>,
     live: Vec<Session>,
     of: Vec<(SubscriptionId, Vec<Session>)>,
+    usage: Vec<Vec<MonthUsage>>,
     named: Vec<Option<Session>>,
     index: garth_store::index::Content,
 }
@@ -91,6 +104,9 @@ fn seen(store: &Store) -> Seen {
         live: store.live_sessions(None, 10_000).unwrap(),
         of: (1..=SUBSCRIPTIONS)
             .map(|n| (id(n), sorted(Some(id(n)))))
+            .collect(),
+        usage: (1..=SUBSCRIPTIONS)
+            .map(|n| store.usage(id(n)).unwrap())
             .collect(),
         named: named.collect(),
         index: store.index().content(),
@@ -111,7 +127,8 @@ fn small(clock: &Arc<TestClock>) -> Options {
     Options {
         limits: Limits {
             fold_sessions_max: 2,
-            session_stale_after: Span::from_seconds(3_600),
+            session_age_max: Span::from_seconds(3_600),
+            session_age_max_without_interim: Span::from_seconds(7_200),
             // The monotonic clock stands still here unless a fold is wanted.
             time: TimeLimits {
                 clock_jump_max: Span::from_days(365),

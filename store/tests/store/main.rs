@@ -17,4 +17,5 @@ mod quotes;
 mod requests;
 mod schema_2;
 mod tickets;
+mod usage;
 mod world;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use garth_store::record::{AccountingRecord, AccountingStatus, Checkout, CheckoutId};
-use garth_store::record::{CheckoutState, SessionKey};
+use garth_store::record::{CheckoutState, NasNames, SessionKey};
 use garth_store::write::{CaptureRequest, CommandRequest, Committed, NewSubscription, WriteError};
 use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::calendar::{BillingZone, Months};
@@ -390,6 +390,10 @@ pub(crate) fn record(status: AccountingStatus, session: &str, user: &str) -> Acc
         framed_ipv4: None,
         framed_ipv6: None,
         delegated_ipv6: None,
+        further_ipv6: Box::default(),
+        nas_names: NasNames::default(),
+        nas_port: None,
+        nas_port_id: None,
         input_octets: 0,
         output_octets: 0,
         session_time: 0,

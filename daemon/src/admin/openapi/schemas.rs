@@ -194,6 +194,17 @@ pub(super) const SCHEMAS: &[Schema] = &[
         &[("next", Text)],
     ),
     (
+        "MonthUsage",
+        &[
+            ("month", Text),
+            ("input_octets", Number),
+            ("output_octets", Number),
+            ("session_time", Number),
+            ("sessions", Number),
+        ],
+        &[],
+    ),
+    (
         "SessionPage",
         &[("items", Many("Session"))],
         &[("next", Text)],
@@ -504,10 +515,17 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("input_octets", Number),
             ("output_octets", Number),
             ("session_time", Number),
+            ("further_ipv6", Texts),
+            ("shared_address", Truth),
         ],
         &[
             ("subscription", Text),
             ("username", Text),
+            ("nas_identifier", Text),
+            ("nas_ip_address", Text),
+            ("nas_ipv6_address", Text),
+            ("nas_port", Number),
+            ("nas_port_id", Text),
             ("framed_ipv4", Text),
             ("framed_ipv6", Text),
             ("delegated_ipv6", Text),
@@ -717,6 +735,7 @@ pub(super) const SCHEMAS: &[Schema] = &[
 pub(super) const ARRAYS: &[(&str, &str)] = &[
     ("Plans", "Plan"),
     ("Held", "TimeHold"),
+    ("Usage", "MonthUsage"),
     ("Prices", "Quote"),
     ("Disconnected", "DisconnectedSession"),
 ];

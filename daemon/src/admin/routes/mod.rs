@@ -212,6 +212,8 @@ impl Admin {
             Action::PlanShow => self.plan_show(&call),
             Action::PlanApply => self.plan_apply(&call, peer, request).await,
             Action::SessionList => self.session_list(&call).await,
+            Action::SessionShow => self.session_show(&call).await,
+            Action::Usage => self.subscription_usage(&call).await,
             Action::SessionDisconnect => self.session_disconnect(&call, peer, request).await,
             Action::JournalList => self.journal_list(&call).await,
             Action::JournalVerify => Ok(self.journal_verify()),

@@ -39,6 +39,8 @@ pub(crate) enum Action {
     PlanShow,
     PlanApply,
     SessionList,
+    SessionShow,
+    Usage,
     SessionDisconnect,
     JournalList,
     JournalVerify,
@@ -275,6 +277,13 @@ pub(crate) const ROUTES: &[Route] = &[
         "Its journal entries, newest first",
     ),
     read(
+        Action::Usage,
+        "/v1/subscriptions/{name}/usage",
+        &[],
+        "Usage",
+        "What it has used, month by month, the newest first",
+    ),
+    read(
         Action::Actions,
         "/v1/subscriptions/{name}/actions",
         &[],
@@ -458,6 +467,13 @@ pub(crate) const ROUTES: &[Route] = &[
         &["subscription", "live", "after", "limit"],
         "SessionPage",
         "RADIUS sessions",
+    ),
+    read(
+        Action::SessionShow,
+        "/v1/session",
+        &["nas", "acct_session_id"],
+        "Session",
+        "A RADIUS session by its NAS and Acct-Session-Id: the live one, else the one that ended last",
     ),
     Route {
         action: Action::SessionDisconnect,

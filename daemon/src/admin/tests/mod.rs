@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use garth_store::record::{AccountingRecord, AccountingStatus, Session, SessionKey};
+use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, Session, SessionKey};
 use garth_store::{Clock, Limits, Observer, Options, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
@@ -508,6 +508,10 @@ async fn the_live_sessions_of_a_subscription_are_listed_and_ended_at_the_nas() {
         framed_ipv4: "10.64.0.7".parse().ok(),
         framed_ipv6: None,
         delegated_ipv6: None,
+        further_ipv6: Box::default(),
+        nas_names: NasNames::default(),
+        nas_port: None,
+        nas_port_id: None,
         input_octets: 0,
         output_octets: 0,
         session_time: 0,
@@ -558,11 +562,86 @@ fn start_of(session: &str) -> AccountingRecord {
         framed_ipv4: None,
         framed_ipv6: None,
         delegated_ipv6: None,
+        further_ipv6: Box::default(),
+        nas_names: NasNames::default(),
+        nas_port: None,
+        nas_port_id: None,
         input_octets: 0,
         output_octets: 0,
         session_time: 0,
         terminate_cause: None,
         delay_seconds: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_shown_with_its_port_and_with_who_else_claims_its_address() {
+    let api = Api::with_plan_and_subscriber().await;
+    let (store, address) = (api.admin.store.clone(), "10.64.0.7".parse().ok());
+    let told = AccountingRecord {
+        user_name: "a/b".parse().ok(),
+        framed_ipv4: address,
+        further_ipv6: ["2001:db8::7/128".parse().unwrap()].into(),
+        nas_names: NasNames {
+            nas_identifier: Some(b"bng-1".as_slice().into()),
+            nas_ip_address: "192.0.2.1".parse().ok(),
+            nas_ipv6_address: None,
+        },
+        nas_port: Some(7),
+        nas_port_id: Some(b"\xffeth".as_slice().into()),
+        input_octets: 1_500,
+        session_time: 90,
+        ..start_of("81")
+    };
+    let other = AccountingRecord {
+        framed_ipv4: address,
+        ..start_of("82")
+    };
+    tokio::task::spawn_blocking(move || {
+        store.account(vec![told]).unwrap();
+        store.account(vec![other]).unwrap();
+    })
+    .await
+    .unwrap();
+    let uri = "/v1/session?nas=pppoe-1%2F192.0.2.1&acct_session_id=81";
+    let (status, shown) = api.operate("GET", uri, json!(null)).await;
+    assert_eq!(status, 200, "{shown}");
+    for (field, value) in [
+        ("shared_address", json!(true)),
+        ("further_ipv6", json!(["2001:db8::7/128"])),
+        ("nas_identifier", json!("bng-1")),
+        ("nas_ip_address", json!("192.0.2.1")),
+        ("nas_port", json!(7)),
+        ("nas_port_id", json!("0xff657468")),
+    ] {
+        assert_eq!(shown[field], value, "{field}");
+    }
+    let (_, document) = api.operate("GET", "/openapi.json", json!(null)).await;
+    let schema = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    agrees(&shown, &schema("Session"), &document, uri);
+    let uri = "/v1/subscriptions/a%2Fb/usage";
+    let (_, usage) = api.operate("GET", uri, json!(null)).await;
+    agrees(&usage, &schema("Usage"), &document, uri);
+    let used = &usage[0];
+    assert_eq!(
+        (
+            &used["input_octets"],
+            &used["session_time"],
+            &used["sessions"]
+        ),
+        (&json!(1_500), &json!(90), &json!(1))
+    );
+    for (uri, refused) in [
+        ("/v1/session?nas=pppoe-1&acct_session_id=81", 404),
+        ("/v1/session?nas=pppoe-1", 400),
+        ("/v1/session?nas=pppoe-1&acct_session_id=0x8", 400),
+        ("/v1/subscriptions/nobody/usage", 404),
+    ] {
+        assert_eq!(
+            api.operate("GET", uri, json!(null)).await.0,
+            refused,
+            "{uri}"
+        );
     }
 }
 

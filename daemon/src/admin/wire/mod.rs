@@ -28,7 +28,7 @@ pub use request::{
     ApprovalsBody, ReportBody, ReportRow, RevertAskedBody, RevertBody, RevertPreviewBody,
     ShiftBody, StoredQuoteBody, TicketBody, VerdictBody,
 };
-pub use session::{DisconnectedBody, SessionBody};
+pub use session::{DisconnectedBody, MonthUsageBody, SessionBody};
 pub(crate) use session::{session_id_octets, session_id_text};
 pub use subscription::{
     AgendaBody, DisableBody, EndedBody, HoldsBody, PauseBody, PlanChangeBody, ProvisionalBody,

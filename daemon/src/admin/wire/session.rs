@@ -1,6 +1,6 @@
 //! RADIUS sessions.
 
-use garth_store::record::Session;
+use garth_store::record::{MonthUsage, Session};
 use serde::{Deserialize, Serialize};
 
 use super::super::network::DisconnectAnswer;
@@ -23,6 +23,22 @@ pub struct SessionBody {
     pub framed_ipv6: Option<String>,
     /// The subscriber's delegated prefix.
     pub delegated_ipv6: Option<String>,
+    /// Further prefixes and single addresses of the subscriber.
+    #[serde(default)]
+    pub further_ipv6: Vec<String>,
+    /// Whether another live session or a fixed address claims one of these, for somebody else.
+    #[serde(default)]
+    pub shared_address: bool,
+    /// What the NAS calls itself (NAS-Identifier); text or octets as with `acct_session_id`.
+    pub nas_identifier: Option<String>,
+    /// The address that the NAS says it has.
+    pub nas_ip_address: Option<String>,
+    /// The IPv6 address that the NAS says it has.
+    pub nas_ipv6_address: Option<String>,
+    /// The port as a number.
+    pub nas_port: Option<u32>,
+    /// The port as text; text or octets as with `acct_session_id`.
+    pub nas_port_id: Option<String>,
     /// The subscriber's equipment.
     pub mac: Option<String>,
     /// When it began.
@@ -31,7 +47,7 @@ pub struct SessionBody {
     pub updated_at: String,
     /// When it ended; live if `null`.
     pub stopped_at: Option<String>,
-    /// Why it ended (RFC 2866 section 5.10).
+    /// Why it ended (RFC 2866 section 5.10); from 4294967041 on, why it was closed here.
     pub terminate_cause: Option<u32>,
     /// The subscriber's upload.
     pub input_octets: u64,
@@ -51,6 +67,21 @@ impl From<&Session> for SessionBody {
             framed_ipv4: text(session.framed_ipv4),
             framed_ipv6: text(session.framed_ipv6),
             delegated_ipv6: text(session.delegated_ipv6),
+            further_ipv6: session
+                .further_ipv6
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            shared_address: false,
+            nas_identifier: session
+                .nas_names
+                .nas_identifier
+                .as_deref()
+                .map(session_id_text),
+            nas_ip_address: text(session.nas_names.nas_ip_address),
+            nas_ipv6_address: text(session.nas_names.nas_ipv6_address),
+            nas_port: session.nas_port,
+            nas_port_id: session.nas_port_id.as_deref().map(session_id_text),
             mac: text(session.mac),
             started_at: session.started_at.to_string(),
             updated_at: session.updated_at.to_string(),
@@ -59,6 +90,33 @@ impl From<&Session> for SessionBody {
             input_octets: session.input_octets,
             output_octets: session.output_octets,
             session_time: session.session_time,
+        }
+    }
+}
+
+/// What a subscription has used in a calendar month of the billing zone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct MonthUsageBody {
+    /// Such as `2026-11`.
+    pub month: String,
+    /// The subscriber's upload.
+    pub input_octets: u64,
+    /// The subscriber's download.
+    pub output_octets: u64,
+    /// How long its sessions lasted, in seconds; several at once count each.
+    pub session_time: u64,
+    /// How many sessions began.
+    pub sessions: u64,
+}
+
+impl From<&MonthUsage> for MonthUsageBody {
+    fn from(usage: &MonthUsage) -> Self {
+        Self {
+            month: usage.month.to_string(),
+            input_octets: usage.input_octets,
+            output_octets: usage.output_octets,
+            session_time: usage.session_time,
+            sessions: usage.sessions,
         }
     }
 }

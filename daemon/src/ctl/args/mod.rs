@@ -196,6 +196,18 @@ pub(in crate::ctl) enum Session {
         #[arg(long, value_name = "N", default_value = "100")]
         limit: usize,
     },
+    /// Show a session: the live one of that name, else the one that ended last
+    #[command(
+        after_help = "Example:\n  garthctl session show --nas pppoe-1/192.0.2.1 --session 8000002a"
+    )]
+    Show {
+        /// At which NAS, as in the list
+        #[arg(long)]
+        nas: String,
+        /// Which session (Acct-Session-Id)
+        #[arg(long, value_name = "ID")]
+        session: String,
+    },
     /// Ask the NAS to end the sessions of a subscription, or one session
     #[command(
         after_help = "Examples:\n  garthctl session disconnect user0000001\n  \

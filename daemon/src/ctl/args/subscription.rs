@@ -266,6 +266,13 @@ pub(in crate::ctl) enum Subscription {
         #[arg(long, value_name = "N", default_value = "50")]
         limit: usize,
     },
+    /// Show what it has used, month by month, the newest first
+    #[command(after_help = "Example:\n  garthctl subscription usage user0000001")]
+    Usage {
+        /// Id, username, MAC address or external id
+        #[arg(value_name = "ID")]
+        name: String,
+    },
     /// Print a one-time link to its portal, as its subscriber sees it
     #[command(after_help = "Example:\n  garthctl subscription open user0000001\n\n\
         The link opens once, within five minutes. What is done behind it bears your name.")]

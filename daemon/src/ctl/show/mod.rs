@@ -1,6 +1,7 @@
 //! Documents of the daemon as tables and lines for people.
 
 mod requests;
+mod sessions;
 
 use super::failure::Failure;
 use super::output::Output;
@@ -8,14 +9,16 @@ use super::zone::Zone;
 use crate::admin::DisconnectAnswer;
 use crate::admin::wire::{
     ActionsBody, AgendaBody, ChangeBody, ChangePriceBody, DisconnectedBody, EntryBody, ExplainBody,
-    HoldsBody, MoneyBody, PlanBody, PlansAppliedBody, ProvisionalBody, RenewalBody, SessionBody,
-    SnapshotBody, SubscriptionBody,
+    HoldsBody, MoneyBody, PlanBody, PlansAppliedBody, ProvisionalBody, RenewalBody, SnapshotBody,
+    SubscriptionBody,
 };
 
 pub(super) use requests::{
     approvals, holds as time_holds, quote, quotes, report, revert, revert_asked, reverts, ticket,
     tickets,
 };
+
+pub(super) use sessions::{session, sessions, usage};
 
 fn or_empty(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
@@ -449,54 +452,6 @@ pub(super) fn plans_applied(
     ])
 }
 
-pub(super) fn sessions(all: &[SessionBody], output: &mut Output) -> Result<(), Failure> {
-    if all.is_empty() {
-        return output.line("there are none");
-    }
-    let zone = output.zone();
-    let header = [
-        "NAS", "SESSION", "USERNAME", "ADDRESS", "PREFIX", "STARTED", "ENDED", "UP", "DOWN",
-    ];
-    let rows = all.iter().map(|session| {
-        vec![
-            session.nas.clone(),
-            session.acct_session_id.clone(),
-            or_empty(session.username.as_ref()),
-            or_empty(session.framed_ipv4.as_ref()),
-            or_empty(
-                session
-                    .delegated_ipv6
-                    .as_ref()
-                    .or(session.framed_ipv6.as_ref()),
-            ),
-            zone.when(&session.started_at),
-            session
-                .stopped_at
-                .as_ref()
-                .map_or(String::new(), |at| zone.when(at)),
-            octets(session.input_octets),
-            octets(session.output_octets),
-        ]
-    });
-    output.table(&header, rows)
-}
-
-/// `1.5 GB`, in decimal units, rounded down.
-fn octets(count: u64) -> String {
-    let units = [
-        ("TB", 1_000_000_000_000),
-        ("GB", 1_000_000_000),
-        ("MB", 1_000_000),
-        ("kB", 1_000),
-    ];
-    match units.into_iter().find(|(_, size)| count >= *size) {
-        Some((unit, size)) => {
-            format!("{}.{} {unit}", count / size, count % size / (size / 10))
-        }
-        None => format!("{count} B"),
-    }
-}
-
 pub(super) fn disconnected(all: &[DisconnectedBody], output: &mut Output) -> Result<(), Failure> {
     let words = |answer: &DisconnectAnswer| match answer {
         DisconnectAnswer::DryRun => "would be asked".to_owned(),
@@ -523,21 +478,4 @@ pub(super) fn disconnected(all: &[DisconnectedBody], output: &mut Output) -> Res
         return output.line("there is no live session, so nobody was asked");
     }
     output.table(&["NAS", "SESSION", "ANSWER"], rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn octets_are_rounded_down_to_one_decimal() {
-        for (count, text) in [
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (1_999_999, "1.9 MB"),
-            (u64::MAX, "18446744.0 TB"),
-        ] {
-            assert_eq!(octets(count), text);
-        }
-    }
 }

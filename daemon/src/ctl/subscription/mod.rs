@@ -13,7 +13,9 @@ use super::failure::{Failure, warn};
 use super::output::Output;
 use super::run::{PAGE_MAX, pages, typed};
 use super::{open, show, transfer};
-use crate::admin::wire::{ActionsBody, ChangeBody, EntryBody, ExplainBody, Page, SubscriptionBody};
+use crate::admin::wire::{
+    ActionsBody, ChangeBody, EntryBody, ExplainBody, MonthUsageBody, Page, SubscriptionBody,
+};
 use crate::import::{ImportLine, ServiceLine};
 use request::{Answers, Request};
 
@@ -48,6 +50,7 @@ pub(super) async fn run(
         Subscription::Show { name } => show_one(&name, client, output).await,
         Subscription::Explain { name } => explain(&name, client, output).await,
         Subscription::History { name, limit } => history(&name, limit, client, output).await,
+        Subscription::Usage { name } => usage(&name, client, output).await,
         Subscription::Actions { name, all } => actions(&name, all, client, output).await,
         Subscription::Open { name } => open::run(&name, client, output).await,
         Subscription::Add(add) => add_one(*add, client, output).await,
@@ -161,6 +164,14 @@ async fn history(
         return output.json(&entries);
     }
     show::entries(&typed::<EntryBody>(entries)?, output)
+}
+
+async fn usage(name: &str, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let months: Vec<MonthUsageBody> = client.get(&of(name, "usage")).await?;
+    if output.is_json() {
+        return output.json(&months);
+    }
+    show::usage(&months, output)
 }
 
 async fn actions(

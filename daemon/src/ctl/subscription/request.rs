@@ -95,6 +95,7 @@ impl Request {
             | Subscription::Bulk(_)
             | Subscription::Explain { .. }
             | Subscription::History { .. }
+            | Subscription::Usage { .. }
             | Subscription::Open { .. }
             | Subscription::Actions { .. } => return None,
         })
