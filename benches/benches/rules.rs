@@ -13,7 +13,7 @@ use garth_subscription::command::{
 use garth_subscription::decide::{Case, decide};
 use garth_subscription::facts::{Facts, Renewal, Service, ServiceState, SubscriptionId};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy, Rules};
 use garth_subscription::time::{Span, Timestamp};
 use garth_subscription::{standing, standing::next_boundary};
@@ -36,6 +36,7 @@ fn plan(id: &str, kind: PlanKind, minor: i64) -> Plan {
         kind,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).expect(LITERAL),
             amount: euro(minor),

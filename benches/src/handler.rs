@@ -29,9 +29,9 @@ use garth_store::record::Subscription;
 use garth_subscription::calendar::{Anchor, CivilDate};
 use garth_subscription::facts::{Holds, PauseUse, Phase, Renewal, SubscriptionId};
 use garth_subscription::money::Currency;
-use garth_subscription::plan::{Catalogue, Plan, PlanKind};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind, SessionTerms};
 use garth_subscription::standing::next_boundary;
-use garth_subscription::subscriber::{MacAddress, Subscriber};
+use garth_subscription::subscriber::{self, MacAddress, Subscriber};
 use garth_subscription::text::PlanId;
 use garth_subscription::{Access, Facts, Money, Timestamp, standing};
 use uuid::Uuid;
@@ -85,6 +85,7 @@ pub fn index(population: Population) -> Index {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: Vec::new(),
         change_to: Vec::new(),
     };
@@ -100,7 +101,7 @@ fn subscription(
     user: u32,
     plan: &PlanId,
     currency: Currency,
-) -> Subscription {
+) -> (Subscription, Option<subscriber::Credential>) {
     let id = Population::class(user);
     let [.., a, b, c, d] = id;
     let seconds = i64::from(PAID_SECONDS + user % SPREAD_SECONDS);
@@ -110,10 +111,11 @@ fn subscription(
         -seconds
     };
     let at = |seconds| Timestamp::from_unix_seconds(seconds).expect("it is in the calendar");
-    Subscription {
+    let password = Population::password(user).parse().expect("a password");
+    let subscription = Subscription {
+        credential: None,
         subscriber: Subscriber {
             user_name: Some(Population::user_name(user).parse().expect("a name")),
-            password: Some(Population::password(user).parse().expect("a password")),
             mac: Some(MacAddress([2, 0, a, b, c, d])),
             ..Subscriber::default()
         },
@@ -141,7 +143,11 @@ fn subscription(
             pause_use: PauseUse::default(),
             provisional: Vec::new(),
         },
-    }
+    };
+    (
+        subscription,
+        Some(subscriber::Credential::Password(password)),
+    )
 }
 
 /// The subscribers of an index as the RADIUS server asks for them.

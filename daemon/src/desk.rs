@@ -16,6 +16,8 @@ use garth_captive_portal::desk::{
     RawWebhook, Request, View, WebhookAnswer, Webhooks,
 };
 use garth_payments::WebUrl;
+use garth_radius::crypto::Password as RadiusPassword;
+use garth_radius::mschap;
 use garth_store::index::AtAddress;
 use garth_store::record::{self, Subscription};
 use garth_store::write::WriteError;
@@ -24,7 +26,7 @@ use garth_subscription::command::ChangeStart;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::policy::Terms;
 use garth_subscription::quote::{self, Quote};
-use garth_subscription::subscriber::Password;
+use garth_subscription::subscriber::{NtHash, Password};
 use garth_subscription::text::{CommandId, PlanId};
 use garth_subscription::{Access, Actor, Facts, Role, Standing, standing};
 use subtle::ConstantTimeEq;
@@ -180,6 +182,34 @@ impl Directory for FrontDesk {
     }
 }
 
+/// What somebody has typed to prove who they are.
+struct Typed<'a> {
+    text: &'a str,
+    password: Option<RadiusPassword>,
+}
+
+impl<'a> Typed<'a> {
+    fn new(text: &'a str) -> Self {
+        let password = RadiusPassword::new(text.as_bytes());
+        Self { text, password }
+    }
+
+    /// Whether it is the password or the hash that is on file, whichever there is. It compares with both
+    /// in any case: how long it takes must not tell what is on file.
+    fn proves(&self, kept: Option<&[u8]>, hash: Option<[u8; NtHash::LEN]>) -> bool {
+        let nobody = [0; Password::MAX_LEN];
+        let other = &nobody[..self.text.len().min(nobody.len())];
+        let is_text: bool = kept.unwrap_or(other).ct_eq(self.text.as_bytes()).into();
+        let other = mschap::NtHash::new(hash.unwrap_or_default());
+        let is_hashed = black_box(
+            self.password
+                .as_ref()
+                .is_some_and(|typed| other.is_of(typed)),
+        );
+        (kept.is_some() & is_text) | (hash.is_some() & is_hashed)
+    }
+}
+
 impl Door for FrontDesk {
     fn login<'a>(
         &'a self,
@@ -187,21 +217,19 @@ impl Door for FrontDesk {
         password: &'a str,
     ) -> Later<'a, Option<SubscriptionId>> {
         Box::pin(async move {
+            let typed = Typed::new(password);
             let known = self
                 .store
                 .index()
                 .by_user_name(user_name.as_bytes(), |entry| {
-                    let kept = entry.password()?;
-                    Some((entry.id(), bool::from(kept.ct_eq(password.as_bytes()))))
+                    let (kept, hash) = (entry.password(), entry.nt_hash());
+                    typed.proves(kept, hash).then(|| entry.id())
                 });
-            let Some((id, same)) = known.flatten() else {
-                // A wrong name costs the same comparison as a wrong password.
-                let nobody = [0; Password::MAX_LEN];
-                let kept = &nobody[..password.len().min(nobody.len())];
-                black_box(bool::from(kept.ct_eq(password.as_bytes())));
-                return None;
-            };
-            same.then_some(id)
+            known.unwrap_or_else(|| {
+                // A wrong name costs the same comparisons as a wrong password.
+                black_box(typed.proves(None, None));
+                None
+            })
         })
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, SessionKey};
-use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_store::{Clock, Keys, Limits, Observer, Options, Store};
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
@@ -172,6 +172,7 @@ fn open(path: &Path) -> Store {
         currency: Currency::EUR,
         clock: Arc::new(RunningClock(instant_now())),
         observer: Arc::new(Nobody),
+        keys: Keys::beside(path),
         cache_bytes: 256 << 20,
         limits: Limits::default(),
     };

@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use garth_store::write::{CommandRequest, NewSubscription};
-use garth_store::{Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store, TimeLimits};
+use garth_store::{Clock, IMPORT_BATCH_MAX, Keys, Limits, Observer, Options, Store, TimeLimits};
 use garth_subscription::calendar::{BillingZone, Months};
 use garth_subscription::command::{Actor, Command, Create, Note, Order, Role};
 use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::standing::standing;
-use garth_subscription::subscriber::Subscriber;
+use garth_subscription::subscriber::{Credential, Subscriber};
 use garth_subscription::time::Timestamp;
 use uuid::Uuid;
 
@@ -182,6 +182,7 @@ fn open(path: &Path, clock: &Arc<HandClock>) -> Store {
         currency: Currency::EUR,
         clock,
         observer: Arc::new(Nobody),
+        keys: Keys::beside(path),
         cache_bytes: CACHE_BYTES,
         limits: Limits {
             time: TimeLimits {
@@ -209,6 +210,7 @@ fn plan() -> Plan {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).expect("a month"),
             amount: euros(30),
@@ -237,9 +239,9 @@ fn new(number: u32) -> NewSubscription {
     NewSubscription {
         subscriber: Subscriber {
             user_name: user_name(number).parse().ok(),
-            password: format!("pw{number}").parse().ok(),
             ..Subscriber::default()
         },
+        credential: format!("pw{number}").parse().ok().map(Credential::Password),
         create: Create {
             id: id(number),
             plan: "home-100".parse().expect("an id"),

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use garth_store::write::{CommandRequest, NewSubscription};
-use garth_store::{Clock, IMPORT_BATCH_MAX, Limits, Observer, Options, Store};
+use garth_store::{Clock, IMPORT_BATCH_MAX, Keys, Limits, Observer, Options, Store};
 use garth_subscription::calendar::{BillingZone, Months};
 use garth_subscription::command::{Actor, Command, Create, Note, Order, Role, Tender};
 use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
-use garth_subscription::subscriber::{MacAddress, Subscriber};
+use garth_subscription::subscriber::{Credential, MacAddress, Subscriber};
 use garth_subscription::time::Timestamp;
 use uuid::Uuid;
 
@@ -179,6 +179,7 @@ fn open(path: &Path) -> Store {
         currency: Currency::EUR,
         clock: Arc::new(StandingClock),
         observer: Arc::new(Nobody),
+        keys: Keys::beside(path),
         cache_bytes: cache_mib() << 20,
         limits: Limits::default(),
     };
@@ -208,6 +209,7 @@ fn plan() -> Plan {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).expect("a month"),
             amount: euros(30),
@@ -229,10 +231,10 @@ fn new(number: u32) -> NewSubscription {
     NewSubscription {
         subscriber: Subscriber {
             user_name: user_name(number).parse().ok(),
-            password: format!("pw{number}").parse().ok(),
             mac: Some(MacAddress([2, 0, 0, b, c, d])),
             ..Subscriber::default()
         },
+        credential: format!("pw{number}").parse().ok().map(Credential::Password),
         create: Create {
             id: id(number),
             plan: "home-100".parse().expect("an id"),

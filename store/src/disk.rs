@@ -28,7 +28,7 @@ use minicbor::{Decode, Encode};
 use uuid::Uuid;
 
 pub(crate) use accounting::{Block, Event, decode_block};
-pub(crate) use asked::{encode_new, encode_order};
+pub(crate) use asked::{encode_new, encode_order, encode_unsealed_new};
 pub(crate) use journal::{decode_entry, encode_entry};
 pub(crate) use network::{
     decode_checkout, decode_closed, decode_payment, decode_session, decode_stored, decode_usage,
@@ -40,7 +40,7 @@ pub(crate) use quote::{decode_quote, encode_quote, signed_octets};
 pub(crate) use requests::{decode_revert, decode_ticket, encode_revert, encode_ticket};
 pub(crate) use subscription::{
     AnswerRecord, StoredSubscription, decode_answer, decode_indexed, decode_subscription,
-    encode_answer, encode_subscription,
+    decode_unsealed, encode_answer, encode_subscription,
 };
 
 /// The version that every row is written in.

@@ -1,6 +1,8 @@
 //! What goes wrong below the rules: the disk, or what lies on it.
 
+use crate::credential::UnsealError;
 use crate::disk::Damaged;
+use crate::key_file::KeyError;
 
 /// The disk failed, or what it gave back cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +13,12 @@ pub enum Fault {
     /// A row is there and cannot be read.
     #[error(transparent)]
     Damaged(#[from] Damaged),
+    /// A credential is there and does not open.
+    #[error(transparent)]
+    Unseal(#[from] UnsealError),
+    /// No random octets from the system.
+    #[error("the system gave no random octets")]
+    Random(#[from] getrandom::Error),
 }
 
 macro_rules! from_redb {
@@ -71,6 +79,9 @@ pub enum OpenError {
     /// No random octets from the system.
     #[error("the system gave no random octets")]
     Random(#[source] getrandom::Error),
+    /// There is no key for the credentials.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The writer's thread cannot be started.
     #[error("the writer's thread cannot be started")]
     Thread(#[source] std::io::Error),

@@ -1,8 +1,8 @@
 //! The index in memory: what RADIUS, portal and enforcement ask for every request.
 //!
 //! Rebuilt from redb at start, published after each commit by the writer alone. A record of 128
-//! octets for each subscription, and eight octets and a third for each of id, User-Name and MAC
-//! address. A reader takes no lock, does not touch the disk and allocates nothing; it never waits
+//! octets for each subscription, and eight octets and a third for each of id, User-Name, MAC
+//! address, circuit id and remote id that it has. A reader takes no lock, does not touch the disk and allocates nothing; it never waits
 //! for the writer, also where that stands still in the middle of a change. It may see one
 //! subscription's change a moment before another's, but never half an [`Entry`]. A search begins
 //! again only if the writer has meanwhile reused the slot that was found, which it does as late as
@@ -17,6 +17,7 @@ mod chunks;
 mod claims;
 mod content;
 mod entry;
+mod more;
 mod plans;
 mod publish;
 mod slots;
@@ -36,7 +37,7 @@ use crate::record::Address;
 pub use claims::AtAddress;
 pub use content::Content;
 pub use entry::Entry;
-pub use plans::PlanRates;
+pub use plans::{PlanRates, PlanTerms};
 
 pub(crate) use claims::SessionClaim;
 pub(crate) use entry::Indexed;
@@ -55,6 +56,8 @@ pub struct Index {
     by_id: Table,
     by_user_name: Table,
     by_mac: Table,
+    by_circuit_id: Table,
+    by_remote_id: Table,
     plans: Plans,
     claims: Claims,
     /// Taken by the writer; never by a reader of entries.
@@ -92,6 +95,8 @@ impl Index {
             by_id: Table::new(),
             by_user_name: Table::new(),
             by_mac: Table::new(),
+            by_circuit_id: Table::new(),
+            by_remote_id: Table::new(),
             plans: Plans::new(),
             claims: Claims::new(),
             writer: Mutex::default(),
@@ -116,6 +121,32 @@ impl Index {
         let mut record = Record::empty();
         let is_it = |entry: &Entry<'_>| entry.mac() == Some(mac);
         self.find(&self.by_mac, self.hash_of_mac(mac), is_it, &mut record)?;
+        Some(read(&record.entry(&self.plans)))
+    }
+
+    /// What `read` makes of the entry on that line, by its Agent-Circuit-Id, if there is one.
+    pub fn by_circuit_id<R>(
+        &self,
+        circuit_id: &[u8],
+        read: impl FnOnce(&Entry<'_>) -> R,
+    ) -> Option<R> {
+        let mut record = Record::empty();
+        let is_it = |entry: &Entry<'_>| entry.circuit_id() == Some(circuit_id);
+        let hash = self.hash_of_name(circuit_id);
+        self.find(&self.by_circuit_id, hash, is_it, &mut record)?;
+        Some(read(&record.entry(&self.plans)))
+    }
+
+    /// What `read` makes of the entry on that line, by its Agent-Remote-Id, if there is one.
+    pub fn by_remote_id<R>(
+        &self,
+        remote_id: &[u8],
+        read: impl FnOnce(&Entry<'_>) -> R,
+    ) -> Option<R> {
+        let mut record = Record::empty();
+        let is_it = |entry: &Entry<'_>| entry.remote_id() == Some(remote_id);
+        let hash = self.hash_of_name(remote_id);
+        self.find(&self.by_remote_id, hash, is_it, &mut record)?;
         Some(read(&record.entry(&self.plans)))
     }
 
@@ -204,6 +235,16 @@ impl Index {
     /// The rates of all plans, each at the place of its number ([`Entry::plan_number`]).
     #[must_use]
     pub fn plan_rates(&self) -> Vec<PlanRates> {
+        self.plans
+            .all()
+            .into_iter()
+            .map(|plan| plan.rates)
+            .collect()
+    }
+
+    /// The terms of all plans, each at the place of its number ([`Entry::plan_number`]).
+    #[must_use]
+    pub fn plan_terms(&self) -> Vec<PlanTerms> {
         self.plans.all()
     }
 
@@ -241,8 +282,7 @@ impl Index {
     pub fn memory(&self) -> IndexMemory {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let record_bytes = self.slots.bytes() + writer.bytes();
-        let tables = [&self.by_id, &self.by_user_name, &self.by_mac];
-        let table_bytes = tables.into_iter().map(Table::bytes).sum();
+        let table_bytes = self.tables().into_iter().map(Table::bytes).sum();
         let bytes = record_bytes + table_bytes;
         IndexMemory {
             bytes,
@@ -250,6 +290,17 @@ impl Index {
             record_bytes,
             table_bytes,
         }
+    }
+
+    /// Those that find a subscription, the one of ids first.
+    const fn tables(&self) -> [&Table; 5] {
+        [
+            &self.by_id,
+            &self.by_user_name,
+            &self.by_mac,
+            &self.by_circuit_id,
+            &self.by_remote_id,
+        ]
     }
 
     fn find_id(&self, id: SubscriptionId, record: &mut Record) -> Option<Named> {
@@ -328,8 +379,8 @@ impl Index {
         place.is_still() && self.slots.is_still(place.named.slot(), stamp) && table.is_still(places)
     }
 
-    fn hash_of_name(&self, user_name: &[u8]) -> u32 {
-        self.hash(user_name)
+    fn hash_of_name(&self, name: &[u8]) -> u32 {
+        self.hash(name)
     }
 
     fn hash_of_id(&self, id: SubscriptionId) -> u32 {

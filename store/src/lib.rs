@@ -17,8 +17,10 @@ pub mod write;
 
 mod audit;
 mod chain;
+mod credential;
 mod disk;
 mod fault;
+mod key_file;
 mod migrate;
 mod open;
 mod queue;
@@ -33,8 +35,10 @@ mod tables;
 mod time_guard;
 mod writer;
 
+pub use credential::{KeyId, NotAKey, SealedCredential, SealingKey, UnsealError};
 pub use disk::Damaged;
 pub use fault::{Fault, OpenError, ReadError, VerifyError};
+pub use key_file::{KeyError, KeySource, Keys};
 pub use queue::{BULK_LANE_MAX, BULK_RECORDS_PER_COMMIT, COMMAND_LANE_MAX, COMMANDS_PER_COMMIT};
 pub use read::{HISTORY_MAX, READ_MAX, Verified};
 pub use requests::RevertFilter;

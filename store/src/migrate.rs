@@ -1,9 +1,13 @@
 //! Files of older programs, brought up to the tables of this one.
 //!
-//! One version at a time. From 1 to 2 is one transaction. From 2 to 3 rewrites every subscription, in
-//! pieces of bounded memory: the first transaction raises the version, so that no older program
-//! touches the file any more, and each piece notes where the next one begins. A loss of power at
-//! any instant leaves a file that the next start goes on with.
+//! One version at a time. From 1 to 2 is one transaction. From 2 to 3, and from 3 to 4, rewrites every
+//! subscription, in pieces of bounded memory: the first transaction raises the version, so that no
+//! older program touches the file any more, and each piece notes where the next one begins. A loss of
+//! power at any instant leaves a file that the next start goes on with.
+//!
+//! Not here: how credentials are sealed, in schema 4 and whenever the key is another ([`sealing`]).
+
+mod sealing;
 
 use garth_subscription::change::{Change, Step};
 use garth_subscription::command::{Actor, CommandKind, Note, Role};
@@ -14,13 +18,14 @@ use garth_subscription::time::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::chain;
-use crate::disk::{Damaged, decode_subscription, encode_subscription};
+use crate::credential::KeyRing;
+use crate::disk::encode_subscription;
 use crate::fault::{Fault, OpenError};
 use crate::signature::QuoteKey;
 use crate::store::Options;
 use crate::tables::{
     META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_PRICE_LIST, META_QUOTE_KEY,
-    META_SCHEMA, META_UPGRADE, Meta, Tables, id_of, millis,
+    META_SCHEMA, META_UPGRADE, Meta, Tables, millis, optional,
 };
 use crate::writer::{self, agenda_digest, boundary};
 
@@ -31,7 +36,15 @@ const PIECE: usize = 4_096;
 
 /// Brings up a file of version `schema`, which is [`OLDEST`] or later, and goes on where an earlier
 /// start was cut off.
-pub(crate) fn up(db: &Database, schema: u32, options: &Options) -> Result<(), OpenError> {
+pub(crate) fn up(
+    db: &Database,
+    schema: u32,
+    options: &Options,
+    keys: &KeyRing,
+) -> Result<(), OpenError> {
+    if schema < 4 {
+        sealing::take_key(db, keys)?;
+    }
     if schema < 2 {
         accounting_log(db)?;
     }
@@ -40,9 +53,9 @@ pub(crate) fn up(db: &Database, schema: u32, options: &Options) -> Result<(), Op
         begin_lifecycle(db, &key, &options.policies)?;
     }
     while let Some(next) = upgrade_from(db)? {
-        lifecycle(db, next, &options.policies)?;
+        lifecycle(db, next, &options.policies, keys)?;
     }
-    Ok(())
+    sealing::up(db, schema, keys)
 }
 
 /// From 1 to 2: accounting is appended to a log, and which sessions of a subscription live is known
@@ -83,17 +96,12 @@ fn begin_lifecycle(db: &Database, key: &QuoteKey, policies: &Policies) -> Result
 /// The key of the subscription that is next; nothing once all of them are brought up.
 fn upgrade_from(db: &Database) -> Result<Option<u128>, Fault> {
     let table = db.begin_read()?.open_table(META)?;
-    let Some(row) = table.get(META_UPGRADE)? else {
-        return Ok(None);
-    };
-    let damaged = |_| Damaged::new("meta row", "upgrade_to_3 has another length");
-    let next = row.value().try_into().map_err(damaged)?;
-    Ok(Some(u128::from_be_bytes(next)))
+    Ok(optional(&table, META_UPGRADE)?.map(u128::from_be_bytes))
 }
 
 /// From 2 to 3, one piece: each subscription's journal begins anew with its facts, so that it can be
 /// replayed, and its place in the agenda is computed.
-fn lifecycle(db: &Database, next: u128, policies: &Policies) -> Result<(), Fault> {
+fn lifecycle(db: &Database, next: u128, policies: &Policies, keys: &KeyRing) -> Result<(), Fault> {
     let txn = writer::begin(db)?;
     {
         let mut tables = Tables::open(&txn)?;
@@ -105,7 +113,7 @@ fn lifecycle(db: &Database, next: u128, policies: &Policies) -> Result<(), Fault
             .map(|row| row.map(|(key, value)| (key.value(), value.value().to_vec())))
             .collect::<Result<_, _>>()?;
         for (key, row) in &rows {
-            renew(&mut tables, &mut meta, *key, row, policies)?;
+            renew(&mut tables, &mut meta, *key, row, policies, keys)?;
         }
         meta.write_head(&mut tables.meta)?;
         let last = rows.last().filter(|_| rows.len() == PIECE);
@@ -132,9 +140,10 @@ fn renew(
     key: u128,
     row: &[u8],
     policies: &Policies,
+    keys: &KeyRing,
 ) -> Result<(), Fault> {
     let now = meta.committed_at;
-    let stored = decode_subscription(id_of(key), row)?;
+    let stored = sealing::sealed(keys, key, row)?;
     let mut subscription = stored.subscription;
     let old = Snapshot::of(&subscription.facts, now);
     bring_up(&mut subscription.facts, now);

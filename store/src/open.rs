@@ -15,6 +15,7 @@ use garth_subscription::time::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use crate::chain::{self, NO_HASH};
+use crate::credential::{KeyId, KeyRing, Scratch};
 use crate::disk::{Damaged, decode_indexed, decode_plan};
 use crate::fault::{Fault, OpenError};
 use crate::index::{Index, SessionClaim};
@@ -26,9 +27,9 @@ use crate::sessions::Sessions;
 use crate::signature::QuoteKey;
 use crate::store::Options;
 use crate::tables::{
-    AGENDA, JOURNAL, META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_CURRENCY,
+    AGENDA, JOURNAL, META, META_ACCOUNTING_FOLDED, META_AGENDA_POLICIES, META_CURRENCY, META_KEY,
     META_QUOTE_KEY, META_SCHEMA, Meta, PLANS, SCHEMA_VERSION, SUBSCRIPTIONS, Tables, fixed,
-    has_meta, id_of, session_key,
+    has_meta, id_of, optional, session_key,
 };
 use crate::time_guard::{Effective, Guard};
 use crate::writer::{self, Counters, Opened, Shared, agenda_digest, read_confirmed};
@@ -59,7 +60,7 @@ pub(crate) fn database_error(error: redb::DatabaseError) -> OpenError {
 
 /// What follows a file's name while it is being made.
 const UNFINISHED: &str = ".unfinished";
-/// Read and written by its owner alone: it holds passwords.
+/// Read and written by its owner alone: it holds what subscribers owe and how to reach them.
 const OWNER_ONLY: u32 = 0o600;
 
 /// Opens the file at `path`, or makes it.
@@ -96,7 +97,7 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError
 }
 
 /// Makes the file that is `unfinished` the one at `path`, durably. Another file there stays.
-fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
     std::fs::hard_link(unfinished, path)?;
     std::fs::remove_file(unfinished)?;
     let folder = match path.parent() {
@@ -115,12 +116,12 @@ fn restrict(file: &File) -> io::Result<()> {
 }
 
 /// Creates the tables or checks them, and reads what memory needs of them.
-pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), OpenError> {
-    if has_meta(&db.begin_read()?)? {
-        check(&db, &options)?;
+pub(crate) fn load(mut db: Database, options: Options) -> Result<(Shared, Opened), OpenError> {
+    let keys = if has_meta(&db.begin_read()?)? {
+        check(&mut db, &options)?
     } else {
-        create(&db, &options)?;
-    }
+        create(&db, &options)?
+    };
     let txn = db.begin_read()?;
     let table = txn.open_table(META)?;
     let meta = Meta::read(&table)?;
@@ -128,8 +129,8 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), O
     check_head(&txn, &meta)?;
     let catalogue = catalogue(&txn, options.currency)?;
     let index = Index::new();
-    index.publish_rates(&catalogue);
-    fill(&index, &txn)?;
+    index.publish_plans(&catalogue);
+    fill(&index, &txn, &keys)?;
     let (sessions, extent) = replay::sessions(&txn, options.policies.default.zone)?;
     fill_sessions(&index, &sessions)?;
     let monotonic = options.clock.monotonic();
@@ -150,6 +151,7 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), O
         observer: options.observer,
         limits: options.limits,
         quote_key,
+        keys,
         counters: Counters::default(),
     };
     shared.publish_meta(&meta);
@@ -164,7 +166,9 @@ pub(crate) fn load(db: Database, options: Options) -> Result<(Shared, Opened), O
     Ok((shared, opened))
 }
 
-fn create(db: &Database, options: &Options) -> Result<(), OpenError> {
+fn create(db: &Database, options: &Options) -> Result<KeyRing, OpenError> {
+    // Before anything is sealed with it, the key is where it stays.
+    let keys = options.keys.ring(None)?;
     let mut edge = [0; 4];
     getrandom::fill(&mut edge).map_err(OpenError::Random)?;
     let quote_key = QuoteKey::random().map_err(OpenError::Random)?;
@@ -195,14 +199,15 @@ fn create(db: &Database, options: &Options) -> Result<(), OpenError> {
         tables
             .meta
             .insert(META_AGENDA_POLICIES, policies.as_slice())?;
+        tables.meta.insert(META_KEY, keys.current().0.as_slice())?;
     }
     txn.commit()?;
-    Ok(())
+    Ok(keys)
 }
 
 /// Proves that this program can read the file; migrates an older one. It writes nothing before
-/// that is clear.
-fn check(db: &Database, options: &Options) -> Result<(), OpenError> {
+/// that is clear. Gives the keys that its credentials are sealed with.
+fn check(db: &mut Database, options: &Options) -> Result<KeyRing, OpenError> {
     let currency = options.currency;
     let txn = db.begin_read()?;
     let meta = txn.open_table(META)?;
@@ -223,9 +228,12 @@ fn check(db: &Database, options: &Options) -> Result<(), OpenError> {
             expected: currency.to_string(),
         });
     }
+    let sealed = optional(&meta, META_KEY)?.map(KeyId);
     drop(meta);
     drop(txn);
-    migrate::up(db, schema, options)
+    let keys = options.keys.ring(sealed)?;
+    migrate::up(db, schema, options, &keys)?;
+    Ok(keys)
 }
 
 /// Proves that the journal ends where the store remembers.
@@ -255,13 +263,17 @@ fn catalogue(txn: &ReadTransaction, currency: Currency) -> Result<Catalogue, Fau
 }
 
 /// Fills the index with the subscriptions of the tables, with all processors.
-pub(crate) fn fill(index: &Index, txn: &ReadTransaction) -> Result<(), Fault> {
+pub(crate) fn fill(index: &Index, txn: &ReadTransaction, keys: &KeyRing) -> Result<(), Fault> {
     let scan = Scan::new(txn.open_table(SUBSCRIPTIONS)?)?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let loaders = std::thread::scope(|scope| {
         let work = || {
             let mut loader = index.loader();
-            scan.run(|key, row| Ok(loader.add(&decode_indexed(id_of(key), row)?)?))?;
+            let mut scratch = Scratch::new();
+            scan.run(|key, row| {
+                let indexed = decode_indexed(id_of(key), row, keys, &mut scratch)?;
+                Ok(loader.add(&indexed)?)
+            })?;
             Ok::<_, Fault>(loader)
         };
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use garth_subscription::Command;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::JournalEntry;
-use garth_subscription::subscriber::{MacAddress, Subscriber};
+use garth_subscription::subscriber::{Credential, MacAddress, Subscriber};
 use garth_subscription::text::PaymentId;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
@@ -57,6 +57,16 @@ impl Store {
     /// [`ReadError`] if the disk fails; so of all reads.
     pub fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, ReadError> {
         Ok(read_subscription(&self.snapshot()?, id)?)
+    }
+
+    /// What a subscription proves itself with: for a person who has asked for it, and may.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it does not open.
+    pub fn credential(&self, of: &Subscription) -> Result<Option<Credential>, ReadError> {
+        let open = |sealed| self.shared().keys.open(of.facts.id, sealed);
+        let opened = of.credential.as_ref().map(open).transpose();
+        Ok(opened.map_err(Fault::from)?)
     }
 
     /// The subscription that goes by that name: an id, a user name, a MAC address in any usual
@@ -188,9 +198,9 @@ impl Store {
     /// [`ReadError`].
     pub fn content_on_disk(&self) -> Result<Content, ReadError> {
         let index = Index::new();
-        index.publish_rates(&self.rules().catalogue);
+        index.publish_plans(&self.rules().catalogue);
         let txn = self.snapshot()?;
-        open::fill(&index, &txn)?;
+        open::fill(&index, &txn, &self.shared().keys)?;
         let zone = self.rules().zone();
         open::fill_sessions(&index, &replay::sessions(&txn, zone)?.0)?;
         Ok(index.content())

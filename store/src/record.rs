@@ -11,11 +11,15 @@ use garth_subscription::text::{ActorName, Message, PaymentId, PlanId, Reason};
 use garth_subscription::{Facts, Money, Timestamp};
 use uuid::Uuid;
 
+use crate::credential::SealedCredential;
+
 /// A subscription: who it belongs to and what is known of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Subscription {
     /// How the network and people recognise it.
     pub subscriber: Subscriber,
+    /// What it proves itself with.
+    pub credential: Option<SealedCredential>,
     /// What the rules decide by.
     pub facts: Facts,
 }

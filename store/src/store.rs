@@ -17,6 +17,7 @@ use garth_subscription::{Case, Decision, Refusal, decide};
 
 use crate::fault::OpenError;
 use crate::index::Index;
+use crate::key_file::Keys;
 use crate::open;
 use crate::record::{AccountingRecord, Checkout, CheckoutId, SessionKey};
 use crate::time_guard::{Hold, HoldKind, TimeHold, TimeLimits};
@@ -70,6 +71,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Who is told of changes.
     pub observer: Arc<dyn Observer>,
+    /// What credentials are sealed with.
+    pub keys: Keys,
     /// How much of the file redb keeps in memory, in octets.
     pub cache_bytes: usize,
     /// How much is kept.

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `meta` | name | octets; see [`Meta`] |
 //! | `plans` | plan id | plan |
-//! | `subscriptions` | id | facts, subscriber, agenda instant |
+//! | `subscriptions` | id | facts, subscriber with its sealed credential, agenda instant |
 //! | `identities` | kind, value | subscription id; unique |
 //! | `journal` | sequence | hash, then body |
 //! | `journal_by_subscription` | id, sequence | – |
@@ -197,7 +197,7 @@ impl<'txn> ClosedTables<'txn> {
 }
 
 /// The version of the tables as a whole.
-pub(crate) const SCHEMA_VERSION: u32 = 3;
+pub(crate) const SCHEMA_VERSION: u32 = 4;
 
 /// What the store knows of itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -231,6 +231,12 @@ pub(crate) const META_AGENDA_POLICIES: &str = "agenda_policies";
 pub(crate) const META_AGENDA_RENEWAL: &str = "agenda_renewal";
 /// While a file is brought up to schema 3: the key of the subscription that is next.
 pub(crate) const META_UPGRADE: &str = "upgrade_to_3";
+/// The id of the key that credentials are sealed with; not there before any was.
+pub(crate) const META_KEY: &str = "credential_key";
+/// While credentials are sealed, or sealed anew: the key of the subscription that is next.
+pub(crate) const META_SEALING: &str = "sealing";
+/// While what lay open before is written over; empty.
+pub(crate) const META_WIPING: &str = "wiping";
 pub(crate) const META_PRICE_LIST: &str = "price_list";
 /// What a person has confirmed of the time; see `writer::time`.
 pub(crate) const META_TIME_CONFIRMED: &str = "time_confirmed";
@@ -297,6 +303,15 @@ pub(crate) fn fixed<const N: usize>(
     Ok(octets
         .try_into()
         .map_err(|_| Damaged::new("meta row", format_args!("{name} has {}", octets.len())))?)
+}
+
+/// As [`fixed`], of a value that may not be there.
+pub(crate) fn optional<const N: usize>(
+    table: &impl ReadableTable<&'static str, Octets>,
+    name: &'static str,
+) -> Result<Option<[u8; N]>, Fault> {
+    let is_there = table.get(name)?.is_some();
+    is_there.then(|| fixed(table, name)).transpose()
 }
 
 /// Whether a table has any row; a table that was never created has none.
@@ -374,6 +389,9 @@ pub(crate) enum IdentityKind {
     ExternalId,
     FramedIpv4,
     DelegatedIpv6,
+    CircuitId,
+    RemoteId,
+    FramedIpv6,
 }
 
 impl IdentityKind {
@@ -384,6 +402,9 @@ impl IdentityKind {
             Self::ExternalId => "external_id",
             Self::FramedIpv4 => "framed_ipv4",
             Self::DelegatedIpv6 => "delegated_ipv6",
+            Self::CircuitId => "circuit_id",
+            Self::RemoteId => "remote_id",
+            Self::FramedIpv6 => "framed_ipv6",
         }
     }
 
@@ -395,6 +416,9 @@ impl IdentityKind {
             Self::ExternalId => 3,
             Self::FramedIpv4 => 4,
             Self::DelegatedIpv6 => 5,
+            Self::CircuitId => 6,
+            Self::RemoteId => 7,
+            Self::FramedIpv6 => 8,
         };
         let mut key = Vec::with_capacity(1 + value.len());
         key.push(code);
@@ -424,6 +448,15 @@ pub(crate) fn identities(subscriber: &Subscriber) -> Vec<(IdentityKind, Vec<u8>)
         value.push(prefix.prefix_len());
         add(IdentityKind::DelegatedIpv6, &value);
     }
+    if let Some(id) = &subscriber.circuit_id {
+        add(IdentityKind::CircuitId, id.as_str().as_bytes());
+    }
+    if let Some(id) = &subscriber.remote_id {
+        add(IdentityKind::RemoteId, id.as_str().as_bytes());
+    }
+    if let Some(prefix) = &subscriber.framed_ipv6 {
+        add(IdentityKind::FramedIpv6, &prefix.octets());
+    }
     keys
 }
 
@@ -435,6 +468,9 @@ pub(crate) fn identity_text(subscriber: &Subscriber, kind: IdentityKind) -> Stri
         IdentityKind::ExternalId => subscriber.external_id.as_ref().map(ToString::to_string),
         IdentityKind::FramedIpv4 => subscriber.framed_ipv4.as_ref().map(ToString::to_string),
         IdentityKind::DelegatedIpv6 => subscriber.delegated_ipv6.as_ref().map(ToString::to_string),
+        IdentityKind::CircuitId => subscriber.circuit_id.as_ref().map(ToString::to_string),
+        IdentityKind::RemoteId => subscriber.remote_id.as_ref().map(ToString::to_string),
+        IdentityKind::FramedIpv6 => subscriber.framed_ipv6.as_ref().map(ToString::to_string),
     };
     text.unwrap_or_default().escape_debug().to_string()
 }

@@ -6,7 +6,7 @@ use garth_subscription::facts::SubscriptionId;
 use garth_subscription::journal::EntryId;
 use garth_subscription::plan::{CatalogueError, Plan};
 use garth_subscription::revert::RevertId;
-use garth_subscription::subscriber::Subscriber;
+use garth_subscription::subscriber::{Credential, Subscriber};
 use garth_subscription::text::{ActorName, CommandId, PaymentId, PlanId, Reason};
 use garth_subscription::{Actor, Decision, Money, Order, Refusal, Timestamp};
 
@@ -33,6 +33,8 @@ pub struct CommandRequest {
 pub struct NewSubscription {
     /// How it is recognised.
     pub subscriber: Subscriber,
+    /// What it proves itself with.
+    pub credential: Option<Credential>,
     /// What it begins with.
     pub create: Create,
 }
@@ -82,10 +84,12 @@ pub enum WriteError {
     /// A rule refused it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Another subscription has the user name, MAC address, external id or fixed address already.
+    /// Another subscription has the user name, MAC address, external id, line or fixed address
+    /// already.
     #[error("{kind} {value} belongs to another subscription")]
     IdentityTaken {
-        /// `username`, `mac`, `external_id`, `framed_ipv4` or `delegated_ipv6`.
+        /// `username`, `mac`, `external_id`, `circuit_id`, `remote_id`, `framed_ipv4`, `framed_ipv6` or
+        /// `delegated_ipv6`.
         kind: &'static str,
         /// The value, escaped for people.
         value: String,

@@ -28,9 +28,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use garth_subscription::policy::Rules;
+use garth_subscription::subscriber::Credential;
 use garth_subscription::{Refusal, Timestamp};
 use redb::{Database, Durability, WriteTransaction};
 
+use crate::credential::KeyRing;
 use crate::disk::{Block, Damaged};
 use crate::fault::Fault;
 use crate::index::{Index, SessionClaim};
@@ -70,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) limits: Limits,
     pub(crate) quote_key: QuoteKey,
+    pub(crate) keys: KeyRing,
     pub(crate) counters: Counters,
     pub(crate) time: Effective,
     pub(crate) holds: ArcSwap<Vec<TimeHold>>,
@@ -164,7 +167,7 @@ macro_rules! stop_from_fault {
     };
 }
 
-stop_from_fault!(Fault, Damaged, redb::StorageError);
+stop_from_fault!(Fault, Damaged, getrandom::Error, redb::StorageError);
 
 impl From<Stop> for WriteError {
     fn from(stop: Stop) -> Self {
@@ -193,8 +196,8 @@ type Answer = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
 /// What the readers are to see once the commit is durable.
 #[derive(Default)]
 struct Changes {
-    /// In the order of their changes, so that the last one stays.
-    subscriptions: Vec<Subscription>,
+    /// With their credentials, in the order of their changes, so that the last one stays.
+    subscriptions: Vec<(Subscription, Option<Credential>)>,
     sessions: Staged,
     rules: Option<Arc<Rules>>,
     confirmed: Option<Confirmation>,
@@ -438,7 +441,7 @@ fn count(shared: &Shared, requests: usize, records: usize, took: Duration) {
 /// Shows a durable commit to the readers, then to the observer.
 fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
     if let Some(rules) = changes.rules {
-        shared.index.publish_rates(&rules.catalogue);
+        shared.index.publish_plans(&rules.catalogue);
         // A policy that was set meanwhile stays.
         shared.rules.rcu(|current| Rules {
             policies: current.policies.clone(),
@@ -447,8 +450,10 @@ fn publish(shared: &Shared, meta: &Meta, changes: Changes) {
         shared.observer.catalogue_changed();
     }
     let mut changed = Vec::with_capacity(changes.subscriptions.len());
-    for subscription in &changes.subscriptions {
-        shared.index.publish_subscription(subscription);
+    for (subscription, credential) in &changes.subscriptions {
+        shared
+            .index
+            .publish_subscription(subscription, credential.as_ref());
         changed.push(subscription.facts.id);
     }
     if !changes.sessions.is_empty() {

@@ -30,6 +30,7 @@ pub mod quote;
 pub mod refusal;
 pub mod replay;
 pub mod revert;
+pub mod route;
 pub mod standing;
 pub mod subscriber;
 pub mod text;

@@ -1,10 +1,11 @@
 //! What is sold: plans, their speeds and their prices per number of months.
 
 use std::collections::BTreeMap;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use crate::calendar::Months;
 use crate::money::{Currency, Money};
-use crate::text::{Label, PlanId};
+use crate::text::{Label, PlanId, PoolName};
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -26,6 +27,21 @@ pub struct PriceLine {
     pub amount: Money,
 }
 
+/// What a plan asks of the NAS besides its rates; the NAS's own choice where nothing is said.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct SessionTerms {
+    /// The most sessions that a subscription may have at once; any number where `None`.
+    pub session_limit: Option<NonZeroU8>,
+    /// After so many seconds without traffic a session ends (Idle-Timeout, RFC 2865 section 5.28).
+    pub idle_timeout_seconds: Option<NonZeroU32>,
+    /// Where IPv4 addresses come from (Framed-Pool, RFC 2869 section 5.18).
+    pub framed_pool: Option<PoolName>,
+    /// Where the prefixes of links come from (Framed-IPv6-Pool, RFC 3162 section 2.6).
+    pub framed_ipv6_pool: Option<PoolName>,
+    /// Where delegated prefixes come from (Delegated-IPv6-Prefix-Pool, RFC 6911 section 3.4).
+    pub delegated_ipv6_pool: Option<PoolName>,
+}
+
 /// A plan of the catalogue.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
@@ -39,6 +55,8 @@ pub struct Plan {
     pub down_kbps: u32,
     /// From the subscriber, in kbit/s.
     pub up_kbps: u32,
+    /// What it asks of the NAS.
+    pub session: SessionTerms,
     /// The numbers of months on sale (L8), each once, in rising order.
     pub prices: Vec<PriceLine>,
     /// Plans that its subscribers may change to (L15).

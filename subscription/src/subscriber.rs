@@ -7,7 +7,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::text::{ExternalId, Label};
+use crate::route::{FramedRoutes, LinkPrefix};
+use crate::text::{CircuitId, ExternalId, Label, RemoteId};
 
 /// A MAC address (EUI-48), read in any usual notation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -148,7 +149,106 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A delegated IPv6 prefix (RFC 4818).
+/// The NT hash of a password: MD4 of its UTF-16 (RFC 2759 section 8.3), which is all that MS-CHAP
+/// needs. Whoever has it can log in with it, so it has no `Debug` of its content.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct NtHash([u8; Self::LEN]);
+
+/// Text that is no NT hash.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an NT hash: 32 hexadecimal digits")]
+pub struct NotAnNtHash;
+
+impl NtHash {
+    /// Its length in octets.
+    pub const LEN: usize = 16;
+
+    /// The hash of those octets.
+    #[must_use]
+    pub const fn new(octets: [u8; Self::LEN]) -> Self {
+        Self(octets)
+    }
+
+    /// The secret itself; not for logs.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// The secret as [`Self::from_str`] reads it; not for logs.
+    #[must_use]
+    pub fn expose_text(&self) -> String {
+        self.0.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+}
+
+impl FromStr for NtHash {
+    type Err = NotAnNtHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAnNtHash> {
+        if text.len() != 2 * Self::LEN {
+            return Err(NotAnNtHash);
+        }
+        let mut octets = [0_u8; Self::LEN];
+        for (place, c) in text.chars().enumerate() {
+            let digit = c
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+                .ok_or(NotAnNtHash)?;
+            let octet = octets.get_mut(place / 2).ok_or(NotAnNtHash)?;
+            *octet = *octet << 4 | digit;
+        }
+        Ok(Self(octets))
+    }
+}
+
+impl fmt::Debug for NtHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NtHash(…)")
+    }
+}
+
+/// What a subscription proves itself with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Credential {
+    /// A password in clear text: good for every method.
+    Password(Password),
+    /// An NT hash: good for MS-CHAP, for PAP and for the portal; not for CHAP.
+    NtHash(NtHash),
+}
+
+impl Credential {
+    /// What form it has.
+    #[must_use]
+    pub const fn form(&self) -> CredentialForm {
+        match self {
+            Self::Password(_) => CredentialForm::Password,
+            Self::NtHash(_) => CredentialForm::NtHash,
+        }
+    }
+}
+
+/// The form of a credential, which is no secret.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CredentialForm {
+    /// [`Credential::Password`].
+    Password,
+    /// [`Credential::NtHash`].
+    NtHash,
+}
+
+impl CredentialForm {
+    /// Its name: `password` or `nt_hash`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::NtHash => "nt_hash",
+        }
+    }
+}
+
+/// An IPv6 prefix: of a link (RFC 3162) or delegated (RFC 4818).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Ipv6Prefix {
     address: Ipv6Addr,
@@ -250,15 +350,17 @@ impl Language {
 }
 
 /// What a subscription is recognised and addressed by. At least one of user name, MAC and
-/// external id is there, so that it can be named.
+/// external id is there, so that it can be named. Nothing of it is a secret.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Subscriber {
     /// What RADIUS calls it.
     pub user_name: Option<UserName>,
-    /// What it proves itself with.
-    pub password: Option<Password>,
     /// Its equipment, for authorisation by MAC (call-check).
     pub mac: Option<MacAddress>,
+    /// The line that it is on, as the access node names it (Agent-Circuit-Id, RFC 4679 section 3.3.1).
+    pub circuit_id: Option<CircuitId>,
+    /// The other end of that line (Agent-Remote-Id, RFC 4679 section 3.3.2).
+    pub remote_id: Option<RemoteId>,
     /// What another system calls it.
     pub external_id: Option<ExternalId>,
     /// A person's or company's name.
@@ -269,8 +371,12 @@ pub struct Subscriber {
     pub language: Option<Language>,
     /// Its fixed IPv4 address.
     pub framed_ipv4: Option<Ipv4Addr>,
+    /// The fixed IPv6 prefix of its link (Framed-IPv6-Prefix, RFC 3162 section 2.3).
+    pub framed_ipv6: Option<LinkPrefix>,
     /// Its fixed IPv6 prefix.
     pub delegated_ipv6: Option<Ipv6Prefix>,
+    /// What is routed to it besides.
+    pub framed_routes: FramedRoutes,
     /// The partner it was sold under.
     pub partner: Option<Label>,
     /// The reseller it was sold by.
@@ -328,9 +434,32 @@ mod tests {
     }
 
     #[test]
-    fn a_password_never_shows_in_debug_output() {
-        let password: Password = "tulip".parse().unwrap();
+    fn a_credential_never_shows_in_debug_output() {
+        let password = Credential::Password("tulip".parse().unwrap());
         assert!(!format!("{password:?}").contains("tulip"));
+        let hash = Credential::NtHash(NtHash::new([0xab; 16]));
+        let shown = format!("{hash:?}").to_lowercase();
+        assert!(!shown.contains("ab") && !shown.contains("171"), "{shown}");
+    }
+
+    #[test]
+    fn an_nt_hash_is_32_hexadecimal_digits_and_nothing_else() {
+        // The NT hash of "MyPw" (RFC 2433 section B.2).
+        let text = "fc156af7edcd6c0edde3337d427f4eac";
+        let hash: NtHash = text.parse().unwrap();
+        assert_eq!(hash.expose()[..3], [0xfc, 0x15, 0x6a]);
+        assert_eq!(hash.expose_text(), text);
+        assert_eq!(text.to_uppercase().parse(), Ok(hash));
+        let wide = "ü".repeat(16);
+        for text in [
+            "",
+            &text[1..],
+            &format!("{text}0"),
+            &wide,
+            &text.replace('f', "g"),
+        ] {
+            assert_eq!(text.parse::<NtHash>(), Err(NotAnNtHash), "{text}");
+        }
     }
 
     #[test]

@@ -58,6 +58,14 @@ macro_rules! bounded_text {
             /// The longest one, in octets.
             pub const MAX_LEN: usize = $max;
 
+            /// Whether the text could be one, without making it.
+            ///
+            /// # Errors
+            /// [`TextError`] if it could not.
+            pub fn check(text: &str) -> Result<(), TextError> {
+                check(text, Self::MAX_LEN, $allowed, $is_allowed)
+            }
+
             /// The text itself.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -69,7 +77,7 @@ macro_rules! bounded_text {
             type Err = TextError;
 
             fn from_str(text: &str) -> Result<Self, TextError> {
-                check(text, Self::MAX_LEN, $allowed, $is_allowed)?;
+                Self::check(text)?;
                 Ok(Self(text.into()))
             }
         }
@@ -92,6 +100,7 @@ const fn is_slug(c: char) -> bool {
 
 const IDENTIFIER: &str = "letters, digits and - _ . : @ / only";
 const SLUG: &str = "letters, digits and - _ . only";
+const VISIBLE: &str = "visible ASCII only";
 const NO_CONTROLS: &str = "no control characters";
 
 bounded_text!(
@@ -126,6 +135,20 @@ bounded_text!(
     /// A key that another system knows a subscription by.
     ExternalId, 128, NO_CONTROLS, |c| !c.is_control()
 );
+bounded_text!(
+    /// The line of a subscriber, as the access node names it (Agent-Circuit-Id, RFC 4679 section
+    /// 3.3.1).
+    CircuitId, 63, NO_CONTROLS, |c| !c.is_control()
+);
+bounded_text!(
+    /// The subscriber's end of a line (Agent-Remote-Id, RFC 4679 section 3.3.2).
+    RemoteId, 63, NO_CONTROLS, |c| !c.is_control()
+);
+bounded_text!(
+    /// Names a pool of addresses or prefixes at a NAS (RFC 2869 section 5.18, RFC 3162 section 2.6,
+    /// RFC 6911 section 3.4).
+    PoolName, 63, VISIBLE, |c| c.is_ascii_graphic()
+);
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +164,25 @@ mod tests {
                 max: 1_000
             })
         );
+    }
+
+    #[test]
+    fn a_pool_has_visible_ascii_and_no_more_than_63_of_it() {
+        assert!("pool~1".parse::<PoolName>().is_ok());
+        assert!("p".repeat(63).parse::<PoolName>().is_ok());
+        for text in [&"p".repeat(64), "pööl", "a b", "a\tb", " ", ""] {
+            assert!(text.parse::<PoolName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_circuit_id_has_1_to_63_octets() {
+        let longest = "ä".repeat(31) + "x";
+        assert!(longest.parse::<CircuitId>().is_ok());
+        let longer = TextError::TooLong { len: 64, max: 63 };
+        assert_eq!("ä".repeat(32).parse::<CircuitId>(), Err(longer));
+        assert_eq!("".parse::<RemoteId>(), Err(TextError::Empty));
+        assert!("eth 1/0/7:3\0".parse::<RemoteId>().is_err());
     }
 
     #[test]

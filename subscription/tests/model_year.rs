@@ -24,7 +24,7 @@ use garth_subscription::facts::{
 };
 use garth_subscription::journal::{EntryId, JournalEntry};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy, Rules, Terms};
 use garth_subscription::quote;
 use garth_subscription::replay::replay;
@@ -87,6 +87,7 @@ fn plan(id: &str, kind: PlanKind, prices: &[(u16, i64)], change_to: &[&str]) -> 
         kind,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: prices
             .iter()
             .map(|(count, minor)| PriceLine {

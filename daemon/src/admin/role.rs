@@ -13,7 +13,7 @@ use crate::config::{Roles, Who};
 /// What somebody may do at the admin socket. Each may do what the ones before it may.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum AdminRole {
-    /// Sees everything but passwords; changes nothing.
+    /// Sees everything but credentials; changes nothing.
     Viewer,
     /// Changes subscriptions and plans.
     Operator,

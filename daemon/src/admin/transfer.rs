@@ -167,7 +167,7 @@ impl Admin {
     ) -> Result<Response<Body>, Problem> {
         let with_secrets = call.query.flag("secrets")?;
         if with_secrets && role < AdminRole::Operator {
-            return Err(Problem::forbidden("a viewer sees no passwords"));
+            return Err(Problem::forbidden("a viewer sees no credentials"));
         }
         let (mut sender, response) = body::stream();
         tokio::spawn(async move {
@@ -205,11 +205,15 @@ fn export_page(
     let found: Vec<Subscription> = store.subscriptions(after, PAGE_MAX)?;
     let now = store.now();
     let mut chunk = Vec::new();
-    for line in found
-        .iter()
-        .filter_map(|one| ImportLine::of(one, now, with_secrets))
-    {
-        push_line(&mut chunk, &line);
+    for one in &found {
+        let credential = if with_secrets {
+            store.credential(one)?
+        } else {
+            None
+        };
+        if let Some(line) = ImportLine::of(one, now, credential.as_ref()) {
+            push_line(&mut chunk, &line);
+        }
     }
     let next = found.last().filter(|_| found.len() == PAGE_MAX);
     Ok((chunk.into(), next.map(|last| last.facts.id)))
@@ -417,6 +421,18 @@ fn identities(new: &NewSubscription) -> Vec<(&'static str, String)> {
         text(
             "framed_ipv4",
             subscriber.framed_ipv4.map(|address| address.to_string()),
+        ),
+        text(
+            "circuit_id",
+            subscriber.circuit_id.as_ref().map(ToString::to_string),
+        ),
+        text(
+            "remote_id",
+            subscriber.remote_id.as_ref().map(ToString::to_string),
+        ),
+        text(
+            "framed_ipv6",
+            subscriber.framed_ipv6.map(|prefix| prefix.to_string()),
         ),
         text(
             "delegated_ipv6",

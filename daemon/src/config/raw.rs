@@ -52,6 +52,10 @@ pub(super) struct File {
 pub(super) struct Store {
     pub(super) path: Option<Spanned<PathBuf>>,
     pub(super) cache_mib: Option<Spanned<u32>>,
+    pub(super) key_file: Option<Spanned<PathBuf>>,
+    pub(super) key_credential: Option<Text>,
+    #[serde(default)]
+    pub(super) old_key_files: Vec<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]

@@ -61,11 +61,19 @@ impl Secret {
         directory: Option<&Path>,
         name: &str,
     ) -> Result<Self, SecretError> {
+        Self::from_file(&Self::path_of_credential(directory, name)?)
+    }
+
+    /// The file of a credential that systemd passes, by name.
+    pub(super) fn path_of_credential(
+        directory: Option<&Path>,
+        name: &str,
+    ) -> Result<PathBuf, SecretError> {
         let directory = directory.ok_or(SecretError::NoCredentials)?;
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             return Err(SecretError::CredentialName);
         }
-        Self::from_file(&directory.join(name))
+        Ok(directory.join(name))
     }
 }
 

@@ -42,6 +42,8 @@ const NAS_MAX: usize = 10_000;
 /// What redb keeps unless it is told otherwise, in MiB: enough that an import of a million takes less
 /// than half a minute, and little beside the index of those.
 const CACHE_MIB: u32 = 48;
+const KEY: &str = "/etc/garth/store.key";
+const OLD_KEY: &str = "/etc/garth/store.old.key";
 const STORE_PATH: &str = "/var/lib/garth/garth.redb";
 const ADMIN_SOCKET: &str = "/run/garth/admin.sock";
 const SANDBOX_LISTEN: &str = "0.0.0.0:8090";
@@ -59,7 +61,7 @@ pub(super) fn checked(
             None,
         );
     }
-    let store = store(file.store, problems);
+    let store = store(file.store, credentials, problems);
     let billing = billing(&file.billing, problems);
     let policies = billing
         .as_ref()
@@ -113,29 +115,70 @@ pub(super) fn checked(
     })
 }
 
-fn store(raw: raw::Store, problems: &mut Problems) -> Option<Store> {
+fn store(raw: raw::Store, credentials: Option<&Path>, problems: &mut Problems) -> Option<Store> {
     let cache_mib = match &raw.cache_mib {
         Some(mib) => problems.within("store.cache_mib", mib, 1..=65_536)?,
         None => CACHE_MIB,
     };
     let path = match raw.path {
-        Some(path) if path.get_ref().is_absolute() => path.into_inner(),
-        Some(path) => {
-            let message = format!("{:?} is relative", path.get_ref());
-            problems.add(
-                "store.path",
-                path.span(),
-                message,
-                Some("an absolute path, such as /var/lib/garth/garth.redb"),
-            );
-            return None;
-        }
-        None => STORE_PATH.into(),
+        Some(path) => absolute("store.path", path, STORE_PATH, problems),
+        None => Some(STORE_PATH.into()),
     };
+    let key_file = key_file(
+        raw.key_file,
+        raw.key_credential.as_ref(),
+        credentials,
+        problems,
+    );
+    let old = raw.old_key_files.into_iter();
+    let old = old.map(|path| absolute("store.old_key_files", path, OLD_KEY, problems));
     Some(Store {
-        path,
+        old_key_files: old.collect::<Option<_>>()?,
+        path: path?,
         cache_bytes: usize::try_from(cache_mib).ok()?.checked_mul(1 << 20)?,
+        key_file: key_file?,
     })
+}
+
+/// A path that does not depend on where the daemon was started.
+fn absolute(
+    key: &str,
+    path: Spanned<PathBuf>,
+    example: &str,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
+    if path.get_ref().is_absolute() {
+        return Some(path.into_inner());
+    }
+    let message = format!("{:?} is relative", path.get_ref());
+    let allowed = format!("an absolute path, such as {example}");
+    problems.add(key, path.span(), message, Some(&allowed));
+    None
+}
+
+/// Where the key of the store is, if anything is said of it.
+fn key_file(
+    file: Option<Spanned<PathBuf>>,
+    credential: Option<&raw::Text>,
+    credentials: Option<&Path>,
+    problems: &mut Problems,
+) -> Option<Option<PathBuf>> {
+    let allowed = Some("key_file, key_credential, or neither");
+    match (file, credential) {
+        (Some(path), None) => absolute("store.key_file", path, KEY, problems).map(Some),
+        (None, Some(name)) => Secret::path_of_credential(credentials, name.get_ref())
+            .inspect_err(|error| {
+                problems.add("store.key_credential", name.span(), error, allowed);
+            })
+            .ok()
+            .map(Some),
+        (Some(_), Some(name)) => {
+            let message = "the store has one key";
+            problems.add("store.key_credential", name.span(), message, allowed);
+            None
+        }
+        (None, None) => Some(None),
+    }
 }
 
 /// What makes the daemon doubt the time; all keys are looked at before one of them ends it.

@@ -121,7 +121,7 @@ fn the_keys_that_the_example_comments_out_are_keys() {
         .lines()
         // A comment is `# text`; a key that is commented out is `#key`.
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if !key.starts_with(' ') && !key.starts_with("secret") => key,
+            Some(key) if !key.starts_with(' ') && !is_elsewhere(key) => key,
             Some(_) | None => line,
         })
         .flat_map(|line| [line, "\n"])
@@ -130,6 +130,34 @@ fn the_keys_that_the_example_comments_out_are_keys() {
     assert_eq!(config.admin.roles.0.len(), 3);
     assert_eq!(config.nas[0].dialect.name, "mikrotik");
     assert_eq!(config.policies.default.pause.days_max, Some(180));
+}
+
+/// Whether the key says where a secret is instead of another one that is there.
+fn is_elsewhere(key: &str) -> bool {
+    key.starts_with("secret") || key.starts_with("key_credential")
+}
+
+#[test]
+fn the_store_has_one_key_and_its_path_is_whole() {
+    let with = |text: &str| LEAST.replacen("[billing]", &format!("[store]\n{text}\n[billing]"), 1);
+    let config = taken(&with("key_file = \"/k/new\"\nold_key_files = [\"/k/old\"]"));
+    assert_eq!(config.store.key_file.as_deref(), Some(Path::new("/k/new")));
+    assert_eq!(config.store.old_key_files, [Path::new("/k/old")]);
+    for (text, told) in [
+        ("key_file = \"k\"", "store.key_file: \"k\" is relative"),
+        (
+            "old_key_files = [\"k\"]",
+            "store.old_key_files: \"k\" is relative",
+        ),
+        ("key_credential = \"k\"", "CREDENTIALS_DIRECTORY is not set"),
+        (
+            "key_file = \"/k\"\nkey_credential = \"k\"",
+            "the store has one key",
+        ),
+    ] {
+        let complaints = complaints(&with(text));
+        assert!(complaints[0].contains(told), "{complaints:?}");
+    }
 }
 
 #[test]

@@ -55,6 +55,10 @@ pub struct Store {
     pub path: PathBuf,
     /// For redb's page cache, in octets.
     pub cache_bytes: usize,
+    /// The key that credentials are sealed with; the file beside the store's if `None`.
+    pub key_file: Option<PathBuf>,
+    /// Keys that they may still be sealed with.
+    pub old_key_files: Vec<PathBuf>,
 }
 
 /// `[accounting]`.

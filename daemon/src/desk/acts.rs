@@ -84,8 +84,9 @@ impl FrontDesk {
         description: Label,
     ) -> Result<Performed, Problem> {
         let id = wish.id;
-        let Subscription { facts, subscriber } =
-            self.subscription(id).await.ok_or(Problem::Busy)?;
+        let Subscription {
+            facts, subscriber, ..
+        } = self.subscription(id).await.ok_or(Problem::Busy)?;
         let rules = self.store.rules();
         let terms = rules.terms(subscriber.partner.as_ref());
         let now = self.store.now();
@@ -188,8 +189,9 @@ impl FrontDesk {
         plan: PlanId,
         start: ChangeStart,
     ) -> Result<ChangeQuote, Problem> {
-        let Subscription { facts, subscriber } =
-            self.subscription(id).await.ok_or(Problem::Busy)?;
+        let Subscription {
+            facts, subscriber, ..
+        } = self.subscription(id).await.ok_or(Problem::Busy)?;
         let rules = self.store.rules();
         let terms = rules.terms(subscriber.partner.as_ref());
         let now = self.store.now();

@@ -9,13 +9,13 @@ use garth_payments::sandbox::{Sandbox, SandboxConfig};
 use garth_payments::signature::SigningSecret;
 use garth_store::record::{CheckoutId, CheckoutState as Kept};
 use garth_store::write::{CommandRequest, NewSubscription};
-use garth_store::{Clock, Limits, Observer, Options};
+use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey};
 use garth_subscription::calendar::{BillingZone, Months};
 use garth_subscription::command::{Command, Create, Note, PauseEnd, When};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
-use garth_subscription::subscriber::{Language, Subscriber};
+use garth_subscription::subscriber::{Credential, Language, Subscriber};
 use garth_subscription::{Order, Refusal, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -73,6 +73,7 @@ async fn store(folder: &Path) -> Store {
         currency: Currency::EUR,
         clock: Arc::new(StandingClock),
         observer: Arc::new(Nobody),
+        keys: Keys::given(SealingKey::random().unwrap()),
         cache_bytes: 16 << 20,
         limits: Limits::default(),
     };
@@ -83,6 +84,7 @@ async fn store(folder: &Path) -> Store {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: months(1),
             amount: euro("30.00"),
@@ -113,11 +115,17 @@ async fn add(store: &Store, number: u128, credit: &str) {
 
 /// Subscriber `number`, paid until then, with that credit.
 async fn add_until(store: &Store, number: u128, credit: &str, paid_through: &str) {
-    let new = NewSubscription {
+    let new = new(number, credit, paid_through);
+    store.add(new, operator(), None).await.unwrap();
+}
+
+fn new(number: u128, credit: &str, paid_through: &str) -> NewSubscription {
+    NewSubscription {
         subscriber: Subscriber {
             user_name: Some(format!("user{number}").parse().unwrap()),
             ..Subscriber::default()
         },
+        credential: None,
         create: Create {
             id: id(number),
             plan: "home".parse().unwrap(),
@@ -130,8 +138,7 @@ async fn add_until(store: &Store, number: u128, credit: &str, paid_through: &str
             renewal: garth_subscription::facts::Renewal::default(),
             active_to: None,
         },
-    };
-    store.add(new, operator(), None).await.unwrap();
+    }
 }
 
 fn desk(store: &Store, gateways: Gateways) -> FrontDesk {
@@ -502,4 +509,50 @@ async fn t6_a_pause_that_the_provider_locked_offers_nothing() {
         assert_eq!(view.offers.is_empty(), is_locked);
         assert_eq!(view.pausing.may_end, !is_locked);
     }
+}
+
+#[tokio::test]
+async fn the_portal_takes_the_password_whose_nt_hash_is_on_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    // The NT hash of "MyPw" (RFC 2433 section B.2).
+    let hash = "fc156af7edcd6c0edde3337d427f4eac".parse().unwrap();
+    let password = Credential::Password("tulip".parse().unwrap());
+    for (number, credential) in [
+        (1, Some(Credential::NtHash(hash))),
+        (2, Some(password)),
+        (3, None),
+    ] {
+        add_with(&store, number, credential).await;
+    }
+    let desk = desk(&store, Gateways::default());
+    for (user, password, found) in [
+        ("user1", "MyPw", Some(id(1))),
+        ("user1", "mypw", None),
+        ("user1", "fc156af7edcd6c0edde3337d427f4eac", None),
+        ("user1", "", None),
+        ("user2", "tulip", Some(id(2))),
+        ("user2", "tulips", None),
+        ("user2", "", None),
+        ("user3", "", None),
+        ("user3", "MyPw", None),
+        ("nobody", "tulip", None),
+        ("nobody", "", None),
+    ] {
+        assert_eq!(
+            desk.login(user, password).await,
+            found,
+            "{user} {password:?}"
+        );
+    }
+    let longest = "x".repeat(1_000);
+    assert_eq!(desk.login("user1", &longest).await, None);
+}
+
+async fn add_with(store: &Store, number: u128, credential: Option<Credential>) {
+    let new = NewSubscription {
+        credential,
+        ..new(number, "0.00", "2026-11-20T00:00:00Z")
+    };
+    store.add(new, operator(), None).await.unwrap();
 }

@@ -79,7 +79,9 @@ impl FrontDesk {
     }
 
     fn view_from(&self, rows: Rows) -> Option<View> {
-        let Subscription { facts, subscriber } = rows.subscription?;
+        let Subscription {
+            facts, subscriber, ..
+        } = rows.subscription?;
         let rules = self.store.rules();
         let now = self.store.now();
         let facts = settled(&facts, now);

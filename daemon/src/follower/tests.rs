@@ -8,12 +8,12 @@ use garth_radius::nas::{Nas, NasTable, Prefix};
 use garth_radius::server::{GardenSettings, Settings, Unknown};
 use garth_store::record::{AccountingRecord, AccountingStatus, NasNames};
 use garth_store::write::{CommandRequest, NewSubscription};
-use garth_store::{Clock, Limits, Observer, Options};
+use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey};
 use garth_subscription::calendar::Months;
 use garth_subscription::command::{ChangeStart, Create, Note, Tender, When};
 use garth_subscription::facts::Renewal;
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::subscriber::Subscriber;
 use garth_subscription::{Actor, Command, Order, Role, Timestamp};
@@ -78,6 +78,7 @@ fn plan(id: &str) -> Plan {
         kind: PlanKind::Internet,
         down_kbps: 1,
         up_kbps: 1,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).unwrap(),
             amount: Money::zero(Currency::EUR),
@@ -92,6 +93,7 @@ fn open(path: &Path, changes: &Arc<Changes>) -> Store {
         currency: Currency::EUR,
         clock: Arc::new(Noon),
         observer: Arc::new(Tells(Arc::clone(changes))),
+        keys: Keys::given(SealingKey::random().unwrap()),
         cache_bytes: 1 << 20,
         limits: Limits::default(),
     };
@@ -128,6 +130,7 @@ impl World {
                 user_name: Some("user1".parse().unwrap()),
                 ..Subscriber::default()
             },
+            credential: None,
             create: Create {
                 id: id(),
                 plan: "home-100".parse().unwrap(),

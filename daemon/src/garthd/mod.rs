@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use garth_enforcement::Garden;
-use garth_store::{Limits, Options, Store};
+use garth_store::{KeySource, Keys, Limits, Options, Store};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -265,6 +265,7 @@ impl Running {
 
 async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<Store> {
     let options = Options {
+        keys: keys(&config.store),
         policies: config.policies.clone(),
         currency: config.billing.currency,
         clock: Arc::new(SystemClock),
@@ -282,6 +283,23 @@ async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<
     tokio::task::spawn_blocking(move || Store::open(&path, options))
         .await?
         .with_context(|| format!("the store {shown} cannot be opened"))
+}
+
+/// Where the keys are that credentials are sealed with.
+fn keys(config: &config::Store) -> Keys {
+    let beside = Keys::beside(&config.path);
+    Keys {
+        current: config
+            .key_file
+            .clone()
+            .map_or(beside.current, KeySource::File),
+        old: config
+            .old_key_files
+            .iter()
+            .cloned()
+            .map(KeySource::File)
+            .collect(),
+    }
 }
 
 fn open_garden(config: &Config) -> anyhow::Result<Option<Garden>> {

@@ -94,7 +94,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use garth_store::{Clock, HoldKind, Limits, Observer, Options};
+    use garth_store::{Clock, HoldKind, Keys, Limits, Observer, Options, SealingKey};
     use garth_subscription::facts::SubscriptionId;
     use garth_subscription::money::Currency;
     use garth_subscription::policy::{Policies, Policy};
@@ -149,6 +149,7 @@ mod tests {
             currency: Currency::EUR,
             clock,
             observer: Arc::new(Nobody),
+            keys: Keys::given(SealingKey::random().unwrap()),
             cache_bytes: 16 << 20,
             limits: Limits::default(),
         };

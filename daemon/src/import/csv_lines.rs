@@ -1,6 +1,6 @@
 //! CSV (RFC 4180) with the names of the JSON keys; one record is one line.
 //!
-//! Nested keys are written with dots (`hold.pause.until`), services with `;` between them. An
+//! Nested keys are written with dots (`hold.pause.until`), services and routes with `;` between them. An
 //! empty field is a key that is not there; an open pause is `hold.pause.until` = `open`.
 
 use super::{
@@ -11,11 +11,14 @@ use super::{
 const OPEN: &str = "open";
 
 /// Every column there is.
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 28] = [
     "id",
     "username",
     "password",
+    "nt_hash",
     "mac",
+    "circuit_id",
+    "remote_id",
     "external_id",
     "plan",
     "services",
@@ -28,14 +31,14 @@ const COLUMNS: [&str; 25] = [
     "hold.suspend.debt",
     "hold.disable.reason",
     "framed_ipv4",
+    "framed_ipv6",
     "delegated_ipv6",
+    "framed_routes",
     "language",
     "name",
     "phone",
     "partner",
     "reseller",
-    "nt_hash",
-    "circuit_id",
     "active_to",
 ];
 
@@ -110,13 +113,20 @@ fn from_fields(mut fields: Fields) -> Result<ImportLine, LineError> {
         let plans = services.split(';').map(|plan| plan.trim().to_owned());
         plans.map(ServiceLine::Plan).collect()
     });
+    let framed_routes = fields.remove("framed_routes").map(|routes| {
+        let routes = routes.split(';').map(|route| route.trim().to_owned());
+        routes.collect()
+    });
     let hold = hold(&mut fields)?;
     let mut take = |key| fields.remove(key);
     Ok(ImportLine {
         id: take("id"),
         username: take("username"),
         password: take("password"),
+        nt_hash: take("nt_hash"),
         mac: take("mac"),
+        circuit_id: take("circuit_id"),
+        remote_id: take("remote_id"),
         external_id: take("external_id"),
         plan: take("plan"),
         services,
@@ -126,14 +136,14 @@ fn from_fields(mut fields: Fields) -> Result<ImportLine, LineError> {
         balance: take("balance"),
         hold,
         framed_ipv4: take("framed_ipv4"),
+        framed_ipv6: take("framed_ipv6"),
         delegated_ipv6: take("delegated_ipv6"),
+        framed_routes,
         language: take("language"),
         name: take("name"),
         phone: take("phone"),
         partner: take("partner"),
         reseller: take("reseller"),
-        nt_hash: take("nt_hash"),
-        circuit_id: take("circuit_id"),
         active_to: take("active_to"),
     })
 }

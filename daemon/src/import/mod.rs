@@ -22,7 +22,8 @@ use garth_subscription::command::{Create, InitialHold};
 use garth_subscription::decide::settled;
 use garth_subscription::facts::{Phase, Renewal, Service, ServiceState, SubscriptionId};
 use garth_subscription::money::Currency;
-use garth_subscription::subscriber::{Language, Subscriber};
+use garth_subscription::route::FramedRoutes;
+use garth_subscription::subscriber::{Credential, Language, Subscriber};
 use garth_subscription::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -50,9 +51,18 @@ pub struct ImportLine {
     /// In clear text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// The NT hash of a password that is not known itself: 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nt_hash: Option<String>,
     /// Its equipment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Its line, as the access node names it (Agent-Circuit-Id).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_id: Option<String>,
+    /// The other end of its line (Agent-Remote-Id).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
     /// What another system calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
@@ -80,9 +90,15 @@ pub struct ImportLine {
     /// Its fixed IPv4 address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub framed_ipv4: Option<String>,
+    /// The fixed IPv6 prefix of its link, a /64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framed_ipv6: Option<String>,
     /// Its fixed IPv6 prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delegated_ipv6: Option<String>,
+    /// What is routed to it besides: a prefix each, perhaps with a metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framed_routes: Option<Vec<String>>,
     /// ISO 639-1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -98,12 +114,6 @@ pub struct ImportLine {
     /// Sold by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reseller: Option<String>,
-    /// Known, and refused: this version would lose it.
-    #[serde(skip_serializing)]
-    pub nt_hash: Option<String>,
-    /// Known, and refused: this version would lose it.
-    #[serde(skip_serializing)]
-    pub circuit_id: Option<String>,
     /// When it pauses by itself: a date (to its end) or an instant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_to: Option<String>,
@@ -186,9 +196,9 @@ pub enum LineError {
     /// A key that must be there.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A key that this version would lose.
-    #[error("{0} is not kept by this version: leave it out")]
-    NotKept(&'static str),
+    /// A password and an NT hash.
+    #[error("password and nt_hash are both given: one of them is enough")]
+    TwoCredentials,
     /// A value that is none of its kind.
     #[error("{key} {value:?}: {why}")]
     Value {
@@ -262,11 +272,6 @@ impl ImportLine {
     /// # Errors
     /// [`LineError`], naming key and value.
     pub fn checked(self, context: &Context) -> Result<NewSubscription, LineError> {
-        for (key, value) in [("nt_hash", &self.nt_hash), ("circuit_id", &self.circuit_id)] {
-            if value.is_some() {
-                return Err(LineError::NotKept(key));
-            }
-        }
         let zone = context.zone;
         let id = match &self.id {
             Some(text) => SubscriptionId(parse("id", text)?),
@@ -289,19 +294,27 @@ impl ImportLine {
         };
         Ok(NewSubscription {
             subscriber: self.subscriber()?,
+            credential: self.credential()?,
             create,
         })
     }
 
+    fn credential(&self) -> Result<Option<Credential>, LineError> {
+        match (&self.password, &self.nt_hash) {
+            (Some(text), None) => {
+                let password = text.parse().map_err(|why| unshown("password", why))?;
+                Ok(Some(Credential::Password(password)))
+            }
+            (None, Some(text)) => {
+                let hash = text.parse().map_err(|why| unshown("nt_hash", why))?;
+                Ok(Some(Credential::NtHash(hash)))
+            }
+            (Some(_), Some(_)) => Err(LineError::TwoCredentials),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn subscriber(&self) -> Result<Subscriber, LineError> {
-        let password = match &self.password {
-            Some(text) => Some(text.parse().map_err(|why| LineError::Value {
-                key: "password",
-                value: "…".to_owned(),
-                why: format!("{why}"),
-            })?),
-            None => None,
-        };
         let language = match self.language.as_deref() {
             Some(code) => Some(Language::from_code(code).ok_or_else(|| {
                 let known: Vec<_> = Language::ALL.iter().map(|known| known.code()).collect();
@@ -311,14 +324,17 @@ impl ImportLine {
         };
         Ok(Subscriber {
             user_name: optional("username", self.username.as_deref())?,
-            password,
             mac: optional("mac", self.mac.as_deref())?,
+            circuit_id: optional("circuit_id", self.circuit_id.as_deref())?,
+            remote_id: optional("remote_id", self.remote_id.as_deref())?,
             external_id: optional("external_id", self.external_id.as_deref())?,
             name: optional("name", self.name.as_deref())?,
             phone: optional("phone", self.phone.as_deref())?,
             language,
             framed_ipv4: optional("framed_ipv4", self.framed_ipv4.as_deref())?,
+            framed_ipv6: optional("framed_ipv6", self.framed_ipv6.as_deref())?,
             delegated_ipv6: optional("delegated_ipv6", self.delegated_ipv6.as_deref())?,
+            framed_routes: routes(self.framed_routes.as_deref().unwrap_or_default())?,
             partner: optional("partner", self.partner.as_deref())?,
             reseller: optional("reseller", self.reseller.as_deref())?,
         })
@@ -327,9 +343,13 @@ impl ImportLine {
     /// The line that tells of a subscription, so that an import brings it back.
     ///
     /// `None` for one that has ended: a line cannot say so. Grace given, what is in the journal
-    /// and since when a hold stands are not part of a line either.
+    /// and since when a hold stands are not part of a line either. `credential` is written as it is.
     #[must_use]
-    pub fn of(subscription: &Subscription, now: Timestamp, with_secrets: bool) -> Option<Self> {
+    pub fn of(
+        subscription: &Subscription,
+        now: Timestamp,
+        credential: Option<&Credential>,
+    ) -> Option<Self> {
         let facts = settled(&subscription.facts, now);
         let start_at = match &facts.phase {
             Phase::Pending { start_at } => Some(start_at.to_string()),
@@ -345,12 +365,20 @@ impl ImportLine {
         };
         let (_, _, anchor_day) = facts.anchor.date.ymd();
         let subscriber = &subscription.subscriber;
-        let password = subscriber.password.as_ref().filter(|_| with_secrets);
+        let (password, nt_hash) = match credential {
+            Some(Credential::Password(password)) => (Some(password.expose().to_owned()), None),
+            Some(Credential::NtHash(hash)) => (None, Some(hash.expose_text())),
+            None => (None, None),
+        };
+        let routes = subscriber.framed_routes.as_slice();
         Some(Self {
             id: Some(facts.id.to_string()),
             username: text(subscriber.user_name.as_ref()),
-            password: password.map(|password| password.expose().to_owned()),
+            password,
+            nt_hash,
             mac: text(subscriber.mac),
+            circuit_id: text(subscriber.circuit_id.as_ref()),
+            remote_id: text(subscriber.remote_id.as_ref()),
             external_id: text(subscriber.external_id.as_ref()),
             plan: Some(facts.plan.to_string()),
             services: (!facts.services.is_empty()).then(|| service_lines(&facts.services)),
@@ -360,14 +388,15 @@ impl ImportLine {
             balance: (!facts.balance.is_zero()).then(|| facts.balance.amount()),
             hold: hold_line(&facts.holds),
             framed_ipv4: text(subscriber.framed_ipv4),
+            framed_ipv6: text(subscriber.framed_ipv6),
             delegated_ipv6: text(subscriber.delegated_ipv6),
+            framed_routes: (!routes.is_empty())
+                .then(|| routes.iter().map(ToString::to_string).collect()),
             language: text(subscriber.language.map(Language::code)),
             name: text(subscriber.name.as_ref()),
             phone: text(subscriber.phone.as_ref()),
             partner: text(subscriber.partner.as_ref()),
             reseller: text(subscriber.reseller.as_ref()),
-            nt_hash: None,
-            circuit_id: None,
             active_to: text(to_come.map(|pause| pause.from)),
         })
     }
@@ -383,6 +412,22 @@ fn wrong(key: &'static str, value: &str, why: impl std::fmt::Display) -> LineErr
         value: value.chars().take(SHOWN_MAX).collect(),
         why: format!("{why}"),
     }
+}
+
+/// What is wrong with a secret, without it.
+fn unshown(key: &'static str, why: impl std::fmt::Display) -> LineError {
+    LineError::Value {
+        key,
+        value: "…".to_owned(),
+        why: format!("{why}"),
+    }
+}
+
+fn routes(lines: &[String]) -> Result<FramedRoutes, LineError> {
+    let key = "framed_routes";
+    let routes = lines.iter().map(|line| parse(key, line));
+    let routes = routes.collect::<Result<_, LineError>>()?;
+    FramedRoutes::new(routes).map_err(|why| wrong(key, &lines.join("; "), why))
 }
 
 fn parse<T>(key: &'static str, text: &str) -> Result<T, LineError>

@@ -1,12 +1,14 @@
 //! The plan file: the whole catalogue, declared.
 
+use std::num::{NonZeroU8, NonZeroU32};
+
 use garth_subscription::Money;
 use garth_subscription::calendar::Months;
 use garth_subscription::money::Currency;
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use serde::{Deserialize, Serialize};
 
-use super::{LineError, parse, wrong};
+use super::{LineError, optional, parse, wrong};
 use crate::admin::wire::plan_kind_name;
 
 /// A catalogue as it is written: TOML in a file, JSON on the wire.
@@ -34,6 +36,21 @@ pub struct PlanLine {
     /// From the subscriber, in kbit/s.
     #[serde(default)]
     pub up_kbps: u32,
+    /// The most sessions of a subscription at once, 1 to 255; any number where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_limit: Option<NonZeroU8>,
+    /// A session ends after so many seconds without traffic; as the NAS does it where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_seconds: Option<NonZeroU32>,
+    /// Where IPv4 addresses come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framed_pool: Option<String>,
+    /// Where the IPv6 prefixes of links come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framed_ipv6_pool: Option<String>,
+    /// Where delegated IPv6 prefixes come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegated_ipv6_pool: Option<String>,
     /// What is on sale.
     #[serde(default)]
     pub prices: Vec<PriceText>,
@@ -96,6 +113,19 @@ impl PlanLine {
             kind,
             down_kbps: self.down_kbps,
             up_kbps: self.up_kbps,
+            session: SessionTerms {
+                session_limit: self.session_limit,
+                idle_timeout_seconds: self.idle_timeout_seconds,
+                framed_pool: optional("plan.framed_pool", self.framed_pool.as_deref())?,
+                framed_ipv6_pool: optional(
+                    "plan.framed_ipv6_pool",
+                    self.framed_ipv6_pool.as_deref(),
+                )?,
+                delegated_ipv6_pool: optional(
+                    "plan.delegated_ipv6_pool",
+                    self.delegated_ipv6_pool.as_deref(),
+                )?,
+            },
             prices: self.prices.iter().map(price).collect::<Result<_, _>>()?,
             change_to: self
                 .change_to

@@ -59,7 +59,20 @@ fn what_is_wrong_is_said_with_key_and_value() {
         (r#"{"username":"a"}"#, "plan is missing"),
         (
             r#"{"username":"a","plan":"p","nt_hash":"00"}"#,
-            "nt_hash is not kept by this version: leave it out",
+            "nt_hash \"…\": not an NT hash: 32 hexadecimal digits",
+        ),
+        (
+            r#"{"username":"a","plan":"p","circuit_id":""}"#,
+            "circuit_id \"\": must not be empty",
+        ),
+        (
+            r#"{"username":"a","plan":"p","framed_ipv6":"2001:db8::/56"}"#,
+            "framed_ipv6 \"2001:db8::/56\": not a /64 such as 2001:db8:7:1::/64, with no bits set \
+             beyond its length",
+        ),
+        (
+            r#"{"username":"a","plan":"p","framed_routes":["10.0.0.0/8","10.0.0.0/8 5"]}"#,
+            "framed_routes \"10.0.0.0/8; 10.0.0.0/8 5\": 10.0.0.0/8 is given twice",
         ),
         (
             r#"{"mac":"02:00","plan":"p"}"#,
@@ -104,6 +117,43 @@ fn a_password_never_shows_in_a_complaint() {
     assert!(told.starts_with("password "), "{told}");
     let told = refused(r#"{"username":"a","plan":"p","passwort":"tulip"}"#);
     assert!(!told.contains("tulip"), "{told}");
+    let told = refused(r#"{"username":"a","plan":"p","nt_hash":"tulip"}"#);
+    assert!(!told.contains("tulip"), "{told}");
+    let hash = "fc156af7edcd6c0edde3337d427f4eac";
+    let both = format!(r#"{{"username":"a","plan":"p","password":"tulip","nt_hash":"{hash}"}}"#);
+    let told = refused(&both);
+    assert_eq!(
+        told,
+        "password and nt_hash are both given: one of them is enough"
+    );
+}
+
+#[test]
+fn what_the_network_needs_is_read_from_both_kinds_of_lines() {
+    let json = read(
+        r#"{"username":"a","plan":"p","nt_hash":"FC156AF7EDCD6C0EDDE3337D427F4EAC",
+            "circuit_id":"bras7 eth 1/0/7:3.11","remote_id":"cpe-7",
+            "framed_ipv6":"2001:db8:7:1::/64",
+            "framed_routes":["198.51.100.0/24 10","2001:db8:8::/48"]}"#,
+    )
+    .unwrap();
+    let columns = "username,plan,nt_hash,circuit_id,remote_id,framed_ipv6,framed_routes";
+    let header = CsvHeader::parse(columns.as_bytes()).unwrap();
+    let line = "a,p,fc156af7edcd6c0edde3337d427f4eac,bras7 eth 1/0/7:3.11,cpe-7,2001:db8:7:1::/64,\
+                198.51.100.0/24 10; 2001:db8:8::/48";
+    let csv = header.line(line.as_bytes()).unwrap();
+    let csv = csv.checked(&context()).unwrap();
+    assert_eq!(csv.subscriber, json.subscriber);
+    assert_eq!(csv.credential, json.credential);
+    let subscriber = json.subscriber;
+    assert_eq!(subscriber.circuit_id, "bras7 eth 1/0/7:3.11".parse().ok());
+    assert_eq!(subscriber.remote_id, "cpe-7".parse().ok());
+    assert_eq!(subscriber.framed_ipv6, "2001:db8:7:1::/64".parse().ok());
+    let routes = subscriber.framed_routes.as_slice();
+    assert_eq!(routes[0], "198.51.100.0/24 10".parse().unwrap());
+    assert_eq!(routes.len(), 2);
+    let hash = "fc156af7edcd6c0edde3337d427f4eac".parse().unwrap();
+    assert_eq!(json.credential, Some(Credential::NtHash(hash)));
 }
 
 #[test]

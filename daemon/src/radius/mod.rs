@@ -21,8 +21,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::{ArcSwap, Cache};
 use garth_radius::UnixSeconds;
 use garth_radius::eap::EapServer;
+use garth_radius::plan::PoolName;
 use garth_radius::server::{Counters, PlanTerms, Rates, Server, Settings};
-use garth_store::Store;
+use garth_store::{Store, index};
+use garth_subscription::text as subscription;
 
 use batch::BatchSocket;
 
@@ -50,15 +52,27 @@ impl Shared {
 
 /// What all plans give, by the numbers that the index gives them.
 pub(crate) fn plan_terms(store: &Store) -> Vec<PlanTerms> {
-    let rates = store.index().plan_rates().into_iter();
-    rates
-        .map(|rates| {
-            PlanTerms::from(Rates {
-                down_kbps: rates.down_kbps,
-                up_kbps: rates.up_kbps,
-            })
-        })
-        .collect()
+    let plans = store.index().plan_terms().into_iter();
+    plans.map(|plan| terms(&plan)).collect()
+}
+
+fn terms(plan: &index::PlanTerms) -> PlanTerms {
+    let session = &plan.session;
+    let pool = |name: &Option<subscription::PoolName>| {
+        let name = name.as_ref()?;
+        Some(PoolName::new(name.as_str()).expect("both take the same names"))
+    };
+    PlanTerms {
+        rates: Rates {
+            down_kbps: plan.rates.down_kbps,
+            up_kbps: plan.rates.up_kbps,
+        },
+        session_limit: session.session_limit,
+        idle_timeout_seconds: session.idle_timeout_seconds,
+        framed_pool: pool(&session.framed_pool),
+        framed_ipv6_pool: pool(&session.framed_ipv6_pool),
+        delegated_ipv6_pool: pool(&session.delegated_ipv6_pool),
+    }
 }
 
 /// A worker that is bound and counts, but does not run yet.

@@ -8,7 +8,7 @@
 mod lifecycle;
 mod world;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use world::{NOW, World, stderr};
 
 /// The lines of the design, with ones that are wrong in between.
@@ -460,6 +460,127 @@ fn add_creates_one_and_repeats_safely() {
         (code, told.as_str()),
         (1, "T1: username new belongs to another subscription\n")
     );
+}
+
+const HASH: &str = "fc156af7edcd6c0edde3337d427f4eac";
+
+/// A store with one on a line, who has an NT hash on file.
+fn on_line() -> World {
+    let world = World::new();
+    let hash = world.file("hash", &format!("{HASH}\n"));
+    world.ok(&[
+        "subscription",
+        "add",
+        "--username",
+        "line",
+        "--nt-hash-file",
+        hash.to_str().unwrap(),
+        "--circuit-id",
+        "bras7 eth 1/0/7:3.11",
+        "--remote-id",
+        "cpe-7",
+        "--framed-ipv6",
+        "2001:db8:7:1::/64",
+        "--framed-route",
+        "198.51.100.0/24 10",
+        "--framed-route",
+        "2001:db8:8::/48",
+        "--plan",
+        "home-100",
+        "--paid-through",
+        "2027-01-31",
+    ]);
+    world
+}
+
+#[test]
+fn a_line_and_what_is_routed_to_it_are_shown_and_of_a_credential_its_form() {
+    let world = on_line();
+    let shown = world.json(&["subscription", "show", "line"]);
+    assert_eq!(shown["credential"], "nt_hash");
+    assert_eq!(shown["circuit_id"], "bras7 eth 1/0/7:3.11");
+    assert_eq!(shown["remote_id"], "cpe-7");
+    assert_eq!(shown["framed_ipv6"], "2001:db8:7:1::/64");
+    assert_eq!(shown["framed_routes"][1], "2001:db8:8::/48");
+    let told = world.ok(&["subscription", "show", "line"]);
+    assert!(told.contains("bras7 eth 1/0/7:3.11") && told.contains("198.51.100.0/24 10"));
+    assert!(!told.contains(HASH) && !shown.to_string().contains(HASH));
+    let (code, told) = world.refused(&["subscription", "show", "bras7 eth 1/0/7:3.11"]);
+    assert_eq!(code, 1, "a line is no name: {told}");
+    let other = on_other_password();
+    assert_eq!(other["credential"], "password");
+}
+
+fn on_other_password() -> Value {
+    let world = World::new();
+    let line = r#"{"mac":"02:00:00:00:00:09","plan":"home-100"}"#;
+    assert!(world.import(line).status.success());
+    let shown = world.json(&["subscription", "show", "02:00:00:00:00:09"]);
+    assert_eq!(shown["credential"], "none");
+    let line = r#"{"username":"w","password":"tulip","plan":"home-100"}"#;
+    assert!(world.import(line).status.success());
+    world.json(&["subscription", "show", "w"])
+}
+
+#[test]
+fn a_line_is_exported_with_its_hash_only_where_secrets_are_asked_for_and_imports_again() {
+    let world = on_line();
+    assert!(!world.ok(&["subscription", "export"]).contains(HASH));
+    let exported = world.ok(&["subscription", "export", "--with-secrets"]);
+    assert!(
+        exported.contains(HASH) && exported.contains("cpe-7"),
+        "{exported}"
+    );
+    let other = World::new();
+    assert!(other.import(&exported).status.success());
+    let again = other.ok(&["subscription", "export", "--secrets"]);
+    assert_eq!(again, exported, "sealed there with another key");
+    let twice = r#"{"username":"x","plan":"home-100","circuit_id":"bras7 eth 1/0/7:3.11"}"#;
+    let ran = other.import(twice);
+    assert!(!ran.status.success());
+    assert!(stderr(&ran).contains("circuit_id bras7 eth 1/0/7:3.11 belongs to another"));
+    let journal = other.ok(&["--json", "journal", "list"]);
+    assert!(
+        journal.contains("create") && !journal.contains(HASH),
+        "{journal}"
+    );
+}
+
+#[test]
+fn what_a_plan_asks_of_the_nas_is_shown_and_checked() {
+    let world = World::empty();
+    let plan = |more: &str| {
+        format!(
+            "[[plan]]\nid = \"p\"\nname = \"P\"\nkind = \"internet\"\ndown_kbps = 1\nup_kbps = 1\n{more}\n"
+        )
+    };
+    let terms = "session_limit = 2\nidle_timeout_seconds = 600\nframed_pool = \"v4\"\n\
+                 framed_ipv6_pool = \"v6\"\ndelegated_ipv6_pool = \"pd\"";
+    let file = world.file("plans.toml", &plan(terms));
+    world.ok(&["plan", "apply", file.to_str().unwrap()]);
+    let shown = world.json(&["plan", "show", "p"]);
+    assert_eq!(shown["session_limit"], 2);
+    assert_eq!(shown["idle_timeout_seconds"], 600);
+    assert_eq!(shown["framed_pool"], "v4");
+    assert_eq!(shown["framed_ipv6_pool"], "v6");
+    assert_eq!(shown["delegated_ipv6_pool"], "pd");
+    assert!(
+        world
+            .ok(&["plan", "show", "p"])
+            .contains("delegated ipv6 pool")
+    );
+    let again = world.json(&["plan", "apply", file.to_str().unwrap()]);
+    assert_eq!(again["unchanged"], 1);
+    for (terms, word) in [
+        ("session_limit = 0", "session_limit"),
+        ("session_limit = 256", "session_limit"),
+        ("idle_timeout_seconds = 0", "idle_timeout_seconds"),
+        ("framed_pool = \"a b\"", "framed_pool"),
+    ] {
+        let file = world.file("bad.toml", &plan(terms));
+        let (_, told) = world.refused(&["plan", "apply", file.to_str().unwrap()]);
+        assert!(told.contains(word), "{terms}: {told}");
+    }
 }
 
 #[test]

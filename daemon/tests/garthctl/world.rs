@@ -12,7 +12,7 @@ use garth_daemon::admin::{
 };
 use garth_daemon::config::Roles;
 use garth_store::record::Session;
-use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
@@ -134,6 +134,7 @@ impl World {
                 currency: Currency::EUR,
                 clock: Arc::new(StandingClock),
                 observer: Arc::new(Nobody),
+                keys: Keys::given(SealingKey::random().unwrap()),
                 cache_bytes: 16 << 20,
                 limits: Limits::default(),
             };

@@ -8,7 +8,7 @@ use garth_subscription::command::{
     Actor, ChangeStart, Command, Create, InitialHold, Note, PauseEnd, Tender, When,
 };
 use garth_subscription::facts::{Renewal, SubscriptionId};
-use garth_subscription::subscriber::Subscriber;
+use garth_subscription::subscriber::Credential;
 use garth_subscription::time::Timestamp;
 use minicbor::Encode;
 use minicbor::bytes::ByteArray;
@@ -17,8 +17,10 @@ use super::journal::{role_code, standing_code};
 use super::network::{OfferRow, offer_row};
 use super::subscription::{
     RenewalRow, ServiceRow, SubscriberRow, cause_code, renewal_row, service_row, subscriber_row,
+    unsealed_row,
 };
 use super::{IdRow, MoneyRow, money_row, to_row};
+use crate::write::NewSubscription;
 
 #[derive(Encode)]
 struct OrderRow<'a> {
@@ -218,6 +220,8 @@ struct NewRow<'a> {
     create: CreateRow<'a>,
     #[n(3)]
     mark: ByteArray<3>,
+    #[n(4)]
+    credential: Option<u8>,
 }
 
 /// The octets that stand for an order to one subscription.
@@ -242,15 +246,37 @@ fn note_row(note: &Note) -> Option<(Option<&str>, Option<&str>, Option<i64>)> {
 }
 
 /// The octets that stand for a new subscription. Its id is left out: whoever asks again because
-/// no answer came may well have made another one.
-pub(crate) fn encode_new(subscriber: &Subscriber, create: &Create, actor: &Actor) -> Vec<u8> {
+/// no answer came may well have made another one. Of its credential there is the form alone: the digest
+/// of these octets is kept, and must not be a way to try passwords.
+pub(crate) fn encode_new(new: &NewSubscription, actor: &Actor) -> Vec<u8> {
     to_row(&NewRow {
+        credential: new.credential.as_ref().map(|credential| match credential {
+            Credential::Password(_) => 1,
+            Credential::NtHash(_) => 2,
+        }),
+        ..new_row(subscriber_row(&new.subscriber), &new.create, actor)
+    })
+}
+
+/// As [`encode_new`] before schema 4: with the password.
+pub(crate) fn encode_unsealed_new(new: &NewSubscription, actor: &Actor) -> Vec<u8> {
+    let password = match &new.credential {
+        Some(Credential::Password(password)) => Some(password),
+        Some(Credential::NtHash(_)) | None => None,
+    };
+    let subscriber = unsealed_row(&new.subscriber, password);
+    to_row(&new_row(subscriber, &new.create, actor))
+}
+
+fn new_row<'a>(subscriber: SubscriberRow<'a>, create: &'a Create, actor: &'a Actor) -> NewRow<'a> {
+    NewRow {
         actor: actor_row(actor),
-        subscriber: subscriber_row(subscriber),
+        subscriber,
         create: create_row(create),
         // Sets these octets apart from those of any order.
         mark: ByteArray::from(*b"new"),
-    })
+        credential: None,
+    }
 }
 
 fn actor_row(actor: &Actor) -> ActorRow<'_> {

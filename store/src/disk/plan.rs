@@ -1,10 +1,15 @@
 //! Plans on the disk.
 
+use std::num::{NonZeroU8, NonZeroU32};
+
 use garth_subscription::calendar::Months;
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
+use garth_subscription::text::PoolName;
 use minicbor::{Decode, Encode};
 
-use super::{Damaged, MoneyRow, codes, money, money_row, of_row, plan_id, text, to_row};
+use super::{
+    Damaged, MoneyRow, codes, money, money_row, of_row, optional_text, plan_id, text, to_row,
+};
 
 #[derive(Decode, Encode)]
 struct PlanRow<'a> {
@@ -22,6 +27,17 @@ struct PlanRow<'a> {
     prices: Vec<PriceRow>,
     #[b(6)]
     change_to: Vec<&'a str>,
+    /// Fields from here on came with schema 4.
+    #[n(7)]
+    session_limit: Option<u8>,
+    #[n(8)]
+    idle_timeout_seconds: Option<u32>,
+    #[b(9)]
+    framed_pool: Option<&'a str>,
+    #[b(10)]
+    framed_ipv6_pool: Option<&'a str>,
+    #[b(11)]
+    delegated_ipv6_pool: Option<&'a str>,
 }
 
 #[derive(Decode, Encode)]
@@ -36,6 +52,7 @@ codes!(PlanKind, "kind of plan", kind_code, kind_of: Internet = 1, Voice = 2, Re
 
 /// The row of a plan.
 pub(crate) fn encode_plan(plan: &Plan) -> Vec<u8> {
+    let session = &plan.session;
     to_row(&PlanRow {
         id: plan.id.as_str(),
         name: plan.name.as_str(),
@@ -51,6 +68,11 @@ pub(crate) fn encode_plan(plan: &Plan) -> Vec<u8> {
             })
             .collect(),
         change_to: plan.change_to.iter().map(|id| id.as_str()).collect(),
+        session_limit: session.session_limit.map(NonZeroU8::get),
+        idle_timeout_seconds: session.idle_timeout_seconds.map(NonZeroU32::get),
+        framed_pool: session.framed_pool.as_ref().map(PoolName::as_str),
+        framed_ipv6_pool: session.framed_ipv6_pool.as_ref().map(PoolName::as_str),
+        delegated_ipv6_pool: session.delegated_ipv6_pool.as_ref().map(PoolName::as_str),
     })
 }
 
@@ -79,5 +101,24 @@ pub(crate) fn decode_plan(octets: &[u8]) -> Result<Plan, Damaged> {
             .iter()
             .map(|id| plan_id(id))
             .collect::<Result<_, Damaged>>()?,
+        session: session(&row)?,
+    })
+}
+
+fn session(row: &PlanRow<'_>) -> Result<SessionTerms, Damaged> {
+    let zero = |what| move || Damaged::new(what, "it is 0");
+    let pool = |name| optional_text("pool", name);
+    Ok(SessionTerms {
+        session_limit: row
+            .session_limit
+            .map(|limit| NonZeroU8::new(limit).ok_or_else(zero("session limit")))
+            .transpose()?,
+        idle_timeout_seconds: row
+            .idle_timeout_seconds
+            .map(|seconds| NonZeroU32::new(seconds).ok_or_else(zero("idle timeout")))
+            .transpose()?,
+        framed_pool: pool(row.framed_pool)?,
+        framed_ipv6_pool: pool(row.framed_ipv6_pool)?,
+        delegated_ipv6_pool: pool(row.delegated_ipv6_pool)?,
     })
 }

@@ -10,8 +10,10 @@ use garth_subscription::facts::{
     Service, ServiceState, SubscriptionId, Suspend, SuspendCause, Termination,
 };
 use garth_subscription::revert::RevertId;
+use garth_subscription::route::{FramedRoute, FramedRoutes, Ipv4Prefix, LinkPrefix, RoutePrefix};
 use garth_subscription::standing::{PauseSpan, StandingFacts};
 use garth_subscription::subscriber::{Language, MacAddress, Password, Subscriber, UserName};
+use garth_subscription::text::{CircuitId, RemoteId};
 use garth_subscription::time::{Span, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -21,6 +23,8 @@ use super::{
     Damaged, IdRow, MoneyRow, codes, instant, money, money_row, of_row, optional_instant,
     optional_money, optional_text, plan_id, text, to_row,
 };
+use crate::credential::{KeyRing, Scratch, SealedCredential};
+use crate::fault::Fault;
 use crate::index::Indexed;
 use crate::record::Subscription;
 
@@ -38,6 +42,7 @@ struct SubscriptionRow<'a> {
 pub(super) struct SubscriberRow<'a> {
     #[b(0)]
     user_name: Option<&'a str>,
+    /// In clear text, of before schema 4; nothing in rows that are written.
     #[b(1)]
     password: Option<&'a str>,
     #[n(2)]
@@ -58,6 +63,37 @@ pub(super) struct SubscriberRow<'a> {
     partner: Option<&'a str>,
     #[b(10)]
     reseller: Option<&'a str>,
+    #[cbor(b(11), with = "minicbor::bytes")]
+    credential: Option<&'a [u8]>,
+    #[b(12)]
+    circuit_id: Option<&'a str>,
+    #[b(13)]
+    remote_id: Option<&'a str>,
+    #[n(14)]
+    framed_ipv6: Option<ByteArray<8>>,
+    #[n(15)]
+    framed_routes: Option<Vec<RouteRow>>,
+}
+
+/// A route, of either kind.
+#[derive(Decode, Encode)]
+enum RouteRow {
+    #[n(1)]
+    V4 {
+        #[n(0)]
+        address: u32,
+        #[n(1)]
+        len: u8,
+        #[n(2)]
+        metric: Option<u8>,
+    },
+    #[n(2)]
+    V6 {
+        #[n(0)]
+        prefix: PrefixRow,
+        #[n(1)]
+        metric: Option<u8>,
+    },
 }
 
 /// The facts of a subscription. Fields from 11 on came with schema 3; what is not there is as it was
@@ -247,7 +283,10 @@ pub(crate) fn encode_subscription(
 ) -> Vec<u8> {
     to_row(&SubscriptionRow {
         facts: facts_row(&subscription.facts),
-        subscriber: subscriber_row(&subscription.subscriber),
+        subscriber: SubscriberRow {
+            credential: subscription.credential.as_ref().map(SealedCredential::blob),
+            ..subscriber_row(&subscription.subscriber)
+        },
         boundary: boundary.map(Timestamp::unix_millis),
     })
 }
@@ -257,20 +296,44 @@ pub(crate) fn decode_subscription(
     id: SubscriptionId,
     octets: &[u8],
 ) -> Result<StoredSubscription, Damaged> {
+    match decode_unsealed(id, octets)? {
+        (stored, None) => Ok(stored),
+        (_, Some(_)) => Err(unsealed()),
+    }
+}
+
+/// The subscription of a row that may be of before schema 4, and the password that lies open in it.
+pub(crate) fn decode_unsealed(
+    id: SubscriptionId,
+    octets: &[u8],
+) -> Result<(StoredSubscription, Option<Password>), Damaged> {
     let row: SubscriptionRow<'_> = of_row("subscription", octets)?;
-    Ok(StoredSubscription {
+    let credential = row.subscriber.credential;
+    let stored = StoredSubscription {
         subscription: Subscription {
             subscriber: subscriber(&row.subscriber)?,
+            credential: credential.map(SealedCredential::of_row).transpose()?,
             facts: facts(id, &row.facts)?,
         },
         boundary: optional_instant(row.boundary)?,
-    })
+    };
+    let password = optional_text("password", row.subscriber.password)?;
+    Ok((stored, password))
+}
+
+fn unsealed() -> Damaged {
+    Damaged::new("credential", "it is not sealed")
 }
 
 /// What the index keeps of the subscription of a row: nothing else is checked, nothing is copied.
 ///
-/// Its plan is the text of the row alone.
-pub(crate) fn decode_indexed(id: SubscriptionId, octets: &[u8]) -> Result<Indexed<'_>, Damaged> {
+/// Its plan is the text of the row alone; its credential is opened in `scratch`.
+pub(crate) fn decode_indexed<'a>(
+    id: SubscriptionId,
+    octets: &'a [u8],
+    keys: &KeyRing,
+    scratch: &'a mut Scratch,
+) -> Result<Indexed<'a>, Fault> {
     let row: SubscriptionRow<'_> = of_row("subscription", octets)?;
     let SubscriberRow {
         user_name,
@@ -278,23 +341,39 @@ pub(crate) fn decode_indexed(id: SubscriptionId, octets: &[u8]) -> Result<Indexe
         mac,
         framed_ipv4,
         delegated_ipv6,
+        credential,
+        circuit_id,
+        remote_id,
+        framed_ipv6,
+        framed_routes,
         ..
     } = row.subscriber;
     if let Some(name) = user_name {
         UserName::check(name).map_err(|error| Damaged::new("user name", error))?;
     }
-    if let Some(password) = password {
-        Password::check(password).map_err(|error| Damaged::new("password", error))?;
+    if let Some(circuit_id) = circuit_id {
+        CircuitId::check(circuit_id).map_err(|error| Damaged::new("circuit id", error))?;
     }
+    if let Some(remote_id) = remote_id {
+        RemoteId::check(remote_id).map_err(|error| Damaged::new("remote id", error))?;
+    }
+    if password.is_some() {
+        return Err(unsealed().into());
+    }
+    let credential = credential.map(|blob| keys.open_blob(id, blob, scratch));
     Ok(Indexed {
         id,
         standing: standing_facts(&row.facts)?,
         plan: row.facts.plan,
         user_name,
-        password,
+        credential: credential.transpose()?,
         mac: mac.map(|mac| MacAddress(*mac)),
+        circuit_id,
+        remote_id,
         framed_ipv4: framed_ipv4.map(Ipv4Addr::from_bits),
+        framed_ipv6: framed_ipv6.map(|octets| LinkPrefix::of_octets(*octets)),
         delegated_ipv6: delegated_ipv6.as_ref().map(prefix).transpose()?,
+        framed_routes: routes(framed_routes.as_deref().unwrap_or_default())?,
     })
 }
 
@@ -657,10 +736,7 @@ fn disable(row: &DisableRow<'_>) -> Result<Disable, Damaged> {
 pub(super) fn subscriber_row(subscriber: &Subscriber) -> SubscriberRow<'_> {
     SubscriberRow {
         user_name: subscriber.user_name.as_ref().map(|name| name.as_str()),
-        password: subscriber
-            .password
-            .as_ref()
-            .map(|password| password.expose()),
+        password: None,
         mac: subscriber.mac.map(|mac| ByteArray::from(mac.0)),
         external_id: subscriber.external_id.as_ref().map(|id| id.as_str()),
         name: subscriber.name.as_ref().map(|name| name.as_str()),
@@ -670,7 +746,67 @@ pub(super) fn subscriber_row(subscriber: &Subscriber) -> SubscriberRow<'_> {
         delegated_ipv6: subscriber.delegated_ipv6.map(prefix_row),
         partner: subscriber.partner.as_ref().map(|name| name.as_str()),
         reseller: subscriber.reseller.as_ref().map(|name| name.as_str()),
+        credential: None,
+        circuit_id: subscriber.circuit_id.as_ref().map(|id| id.as_str()),
+        remote_id: subscriber.remote_id.as_ref().map(|id| id.as_str()),
+        framed_ipv6: subscriber
+            .framed_ipv6
+            .map(|prefix| ByteArray::from(prefix.octets())),
+        framed_routes: (!subscriber.framed_routes.as_slice().is_empty()).then(|| {
+            let routes = subscriber.framed_routes.as_slice().iter();
+            routes.map(route_row).collect()
+        }),
     }
+}
+
+/// As [`subscriber_row`], with a password as rows of before schema 4 had it.
+pub(super) fn unsealed_row<'a>(
+    subscriber: &'a Subscriber,
+    password: Option<&'a Password>,
+) -> SubscriberRow<'a> {
+    SubscriberRow {
+        password: password.map(Password::expose),
+        ..subscriber_row(subscriber)
+    }
+}
+
+fn route_row(route: &FramedRoute) -> RouteRow {
+    let metric = route.metric;
+    match route.prefix {
+        RoutePrefix::V4(prefix) => RouteRow::V4 {
+            address: prefix.address().to_bits(),
+            len: prefix.prefix_len(),
+            metric,
+        },
+        RoutePrefix::V6(prefix) => RouteRow::V6 {
+            prefix: prefix_row(prefix),
+            metric,
+        },
+    }
+}
+
+fn route(row: &RouteRow) -> Result<FramedRoute, Damaged> {
+    let (prefix, metric) = match row {
+        RouteRow::V4 {
+            address,
+            len,
+            metric,
+        } => {
+            let prefix = Ipv4Prefix::new(Ipv4Addr::from_bits(*address), *len);
+            let prefix = prefix.map_err(|error| Damaged::new("route", error))?;
+            (RoutePrefix::V4(prefix), *metric)
+        }
+        RouteRow::V6 {
+            prefix: row,
+            metric,
+        } => (RoutePrefix::V6(prefix(row)?), *metric),
+    };
+    Ok(FramedRoute { prefix, metric })
+}
+
+fn routes(rows: &[RouteRow]) -> Result<FramedRoutes, Damaged> {
+    let routes = rows.iter().map(route).collect::<Result<_, Damaged>>()?;
+    FramedRoutes::new(routes).map_err(|error| Damaged::new("routes", error))
 }
 
 fn subscriber(row: &SubscriberRow<'_>) -> Result<Subscriber, Damaged> {
@@ -680,14 +816,20 @@ fn subscriber(row: &SubscriberRow<'_>) -> Result<Subscriber, Damaged> {
     };
     Ok(Subscriber {
         user_name: optional_text("user name", row.user_name)?,
-        password: optional_text("password", row.password)?,
         mac: row.mac.as_ref().map(|mac| MacAddress(**mac)),
         external_id: optional_text("external id", row.external_id)?,
         name: optional_text("name", row.name)?,
         phone: optional_text("phone", row.phone)?,
         language: row.language.map(language).transpose()?,
+        circuit_id: optional_text("circuit id", row.circuit_id)?,
+        remote_id: optional_text("remote id", row.remote_id)?,
         framed_ipv4: row.framed_ipv4.map(Ipv4Addr::from_bits),
+        framed_ipv6: row
+            .framed_ipv6
+            .as_ref()
+            .map(|octets| LinkPrefix::of_octets(**octets)),
         delegated_ipv6: row.delegated_ipv6.as_ref().map(prefix).transpose()?,
+        framed_routes: routes(row.framed_routes.as_deref().unwrap_or_default())?,
         partner: optional_text("partner", row.partner)?,
         reseller: optional_text("reseller", row.reseller)?,
     })

@@ -8,22 +8,29 @@
 //! | 28, 29 | what follows: see [`Part`] |
 //! | 30, 31 | lengths of user name and password; 0 where there is none |
 //! | from 32 | user name, password, parts in their order |
+//! | then | if there is [`Part::More`]: see [`more`] |
 //!
 //! Numbers have their least octet first. A user name and a password of 13 octets together fit into
-//! one slot with all parts there are; the longest of all fit into five.
+//! one slot with all parts there are but more; the longest of all fit into six.
 //!
 //! Not here: where records lie (`slots`), what they mean at an instant (`subscription`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use garth_subscription::facts::{Ending, SubscriptionId};
+use garth_subscription::route::{FramedRoute, FramedRoutes, LinkPrefix};
 use garth_subscription::standing::{PauseSpan, StandingFacts};
-use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Password, UserName};
+use garth_subscription::subscriber::{
+    Credential, Ipv6Prefix, MacAddress, NtHash, Password, UserName,
+};
+use garth_subscription::text::{CircuitId, RemoteId};
 use garth_subscription::time::{Span, Timestamp};
 use uuid::Uuid;
 
+use super::more::{self, More};
 use super::plans::{PlanRates, Plans};
 use super::slots::{RECORD_OCTETS_MAX, RecordOctets};
+use crate::credential::Opened;
 use crate::record::{Address, Subscription};
 
 const PAID_THROUGH: usize = 16;
@@ -32,6 +39,8 @@ const FLAGS: usize = 28;
 const USER_NAME_LEN: usize = 30;
 const PASSWORD_LEN: usize = 31;
 const USER_NAME: usize = 32;
+/// How many addresses may be its own without a session.
+pub(super) const FIXED_ADDRESSES: usize = 3;
 
 /// What a record may have, by the bit in its flags; those with octets follow one another.
 #[derive(Clone, Copy)]
@@ -52,6 +61,8 @@ enum Part {
     Disabled,
     Cancelled,
     Terminated,
+    /// What few subscriptions have follows the parts.
+    More,
 }
 
 impl Part {
@@ -65,7 +76,7 @@ impl Part {
 
 /// The flags of everything that a standing depends on besides the end of paid service.
 const STANDING_FLAGS: u16 =
-    !(Part::Mac.flag() | Part::FramedIpv4.flag() | Part::DelegatedIpv6.flag());
+    !(Part::Mac.flag() | Part::FramedIpv4.flag() | Part::DelegatedIpv6.flag() | Part::More.flag());
 
 const PARTS_LEN_MAX: usize = {
     let mut sum = 0;
@@ -78,37 +89,55 @@ const PARTS_LEN_MAX: usize = {
 };
 
 const _: () = assert!(
-    USER_NAME + UserName::MAX_LEN + Password::MAX_LEN + PARTS_LEN_MAX <= RECORD_OCTETS_MAX,
+    USER_NAME + UserName::MAX_LEN + Password::MAX_LEN + PARTS_LEN_MAX + more::LEN_MAX
+        <= RECORD_OCTETS_MAX,
     "the longest record fits"
 );
 
 /// What the index keeps of a subscription, borrowed from where it is read.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Indexed<'a> {
     pub(crate) id: SubscriptionId,
     pub(crate) standing: StandingFacts,
     pub(crate) plan: &'a str,
     /// At most [`UserName::MAX_LEN`] octets.
     pub(crate) user_name: Option<&'a str>,
-    /// At most [`Password::MAX_LEN`] octets.
-    pub(crate) password: Option<&'a str>,
+    pub(crate) credential: Option<Opened<'a>>,
     pub(crate) mac: Option<MacAddress>,
+    /// At most [`CircuitId::MAX_LEN`] octets.
+    pub(crate) circuit_id: Option<&'a str>,
+    /// At most [`RemoteId::MAX_LEN`] octets.
+    pub(crate) remote_id: Option<&'a str>,
     pub(crate) framed_ipv4: Option<Ipv4Addr>,
+    pub(crate) framed_ipv6: Option<LinkPrefix>,
     pub(crate) delegated_ipv6: Option<Ipv6Prefix>,
+    pub(crate) framed_routes: FramedRoutes,
 }
 
 impl<'a> Indexed<'a> {
-    pub(crate) fn of(subscription: &'a Subscription) -> Self {
+    pub(crate) fn of(subscription: &'a Subscription, credential: Option<&'a Credential>) -> Self {
         let subscriber = &subscription.subscriber;
         Self {
             id: subscription.facts.id,
             standing: subscription.facts.standing_facts(),
             plan: subscription.facts.plan.as_str(),
             user_name: subscriber.user_name.as_ref().map(UserName::as_str),
-            password: subscriber.password.as_ref().map(Password::expose),
+            credential: credential.map(Opened::from),
             mac: subscriber.mac,
+            circuit_id: subscriber.circuit_id.as_ref().map(CircuitId::as_str),
+            remote_id: subscriber.remote_id.as_ref().map(RemoteId::as_str),
             framed_ipv4: subscriber.framed_ipv4,
+            framed_ipv6: subscriber.framed_ipv6,
             delegated_ipv6: subscriber.delegated_ipv6,
+            framed_routes: subscriber.framed_routes.clone(),
+        }
+    }
+
+    /// What PAP and CHAP compare with.
+    fn password(&self) -> Option<&'a str> {
+        match self.credential {
+            Some(Opened::Password(password)) => Some(password),
+            Some(Opened::NtHash(_)) | None => None,
         }
     }
 }
@@ -138,7 +167,7 @@ impl Record {
         record.add(&plan.to_le_bytes());
         record.len = USER_NAME;
         record.octets[USER_NAME_LEN] = record.add_text(indexed.user_name);
-        record.octets[PASSWORD_LEN] = record.add_text(indexed.password);
+        record.octets[PASSWORD_LEN] = record.add_text(indexed.password());
         record.add_part(Part::Mac, indexed.mac.map(|mac| mac.0));
         record.add_part(Part::FramedIpv4, indexed.framed_ipv4.map(|at| at.octets()));
         record.add_part(
@@ -162,6 +191,9 @@ impl Record {
         record.set(Part::Disabled, standing.disabled);
         record.set(Part::Cancelled, standing.ended == Some(Ending::Cancelled));
         record.set(Part::Terminated, standing.ended == Some(Ending::Terminated));
+        let more_octets = more::encode(indexed);
+        record.set(Part::More, !more_octets.is_empty());
+        record.add(&more_octets);
         record
     }
 
@@ -281,6 +313,41 @@ impl<'a> Entry<'a> {
         (len > 0).then(|| &self.octets[from..from + len])
     }
 
+    /// Whether it has anything of what few have: an NT hash, a line, a link prefix, routes.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.has(Part::More)
+    }
+
+    /// The NT hash that it proves itself with, where no password is on file; not for logs.
+    #[must_use]
+    pub fn nt_hash(&self) -> Option<[u8; NtHash::LEN]> {
+        self.more()?.nt_hash()
+    }
+
+    /// Its line, as the access node names it (Agent-Circuit-Id).
+    #[must_use]
+    pub fn circuit_id(&self) -> Option<&'a [u8]> {
+        self.more()?.circuit_id()
+    }
+
+    /// The other end of its line (Agent-Remote-Id).
+    #[must_use]
+    pub fn remote_id(&self) -> Option<&'a [u8]> {
+        self.more()?.remote_id()
+    }
+
+    /// The fixed IPv6 prefix of its link.
+    #[must_use]
+    pub fn framed_ipv6(&self) -> Option<LinkPrefix> {
+        self.more()?.framed_ipv6()
+    }
+
+    /// What is routed to it besides, in its order.
+    pub fn framed_routes(&self) -> impl Iterator<Item = FramedRoute> + use<'a> {
+        self.more().into_iter().flat_map(More::framed_routes)
+    }
+
     /// Its equipment.
     #[must_use]
     pub fn mac(&self) -> Option<MacAddress> {
@@ -330,11 +397,18 @@ impl<'a> Entry<'a> {
     }
 
     /// The addresses that are its own, whether or not it has a session.
-    pub(super) fn fixed_addresses(&self) -> [Option<Address>; 2] {
+    pub(super) fn fixed_addresses(&self) -> [Option<Address>; FIXED_ADDRESSES] {
+        let link = self.framed_ipv6().map(LinkPrefix::prefix);
         [
             self.framed_ipv4().map(Address::V4),
+            link.map(Address::V6),
             self.delegated_ipv6().map(Address::V6),
         ]
+    }
+
+    fn more(&self) -> Option<More<'a>> {
+        self.has_more()
+            .then(|| More::new(&self.octets[self.parts_end(Part::More)..]))
     }
 
     fn has(&self, part: Part) -> bool {
@@ -342,9 +416,11 @@ impl<'a> Entry<'a> {
     }
 
     fn part<const N: usize>(&self, part: Part) -> Option<[u8; N]> {
-        if !self.has(part) {
-            return None;
-        }
+        self.has(part).then(|| self.fixed(self.parts_end(part)))
+    }
+
+    /// Where the parts before `part` end.
+    fn parts_end(&self, part: Part) -> usize {
         let flags = u16::from_le_bytes(self.fixed(FLAGS)) & (part.flag() - 1);
         let before = Part::LENS.iter().enumerate();
         let offset: usize = before
@@ -353,7 +429,7 @@ impl<'a> Entry<'a> {
             .sum();
         let lens = self.octets[USER_NAME_LEN..USER_NAME].iter();
         let texts: usize = lens.map(|len| usize::from(*len)).sum();
-        Some(self.fixed(USER_NAME + texts + offset))
+        USER_NAME + texts + offset
     }
 
     fn fixed<const N: usize>(&self, from: usize) -> [u8; N] {
@@ -384,6 +460,7 @@ const _: () = assert!(
 
 #[cfg(test)]
 mod tests {
+    use garth_subscription::route::{Ipv4Prefix, RoutePrefix};
     use proptest::prelude::*;
 
     use super::super::slots::SLOT_OCTETS;
@@ -430,6 +507,30 @@ mod tests {
             })
     }
 
+    fn credential() -> impl Strategy<Value = Credential> {
+        let password = "[ -~]{1,128}".prop_map(|text| Credential::Password(text.parse().unwrap()));
+        let hash = any::<[u8; 16]>().prop_map(|octets| Credential::NtHash(NtHash::new(octets)));
+        prop_oneof![password, hash]
+    }
+
+    fn routes() -> impl Strategy<Value = FramedRoutes> {
+        let metric = || prop::option::of(any::<u8>());
+        let v4 = (any::<u32>(), 0_u8..=32, metric()).prop_map(|(bits, len, metric)| {
+            let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+            let prefix = Ipv4Prefix::new(Ipv4Addr::from_bits(bits & mask), len).unwrap();
+            let prefix = RoutePrefix::V4(prefix);
+            FramedRoute { prefix, metric }
+        });
+        let v6 = (any::<u128>(), 0_u8..=128, metric()).prop_map(|(bits, len, metric)| {
+            let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+            let prefix = Ipv6Prefix::new(Ipv6Addr::from_bits(bits & mask), len).unwrap();
+            let prefix = RoutePrefix::V6(prefix);
+            FramedRoute { prefix, metric }
+        });
+        let all = prop::collection::vec(prop_oneof![v4, v6], 0..=FramedRoutes::MAX);
+        all.prop_filter_map("no prefix twice", |routes| FramedRoutes::new(routes).ok())
+    }
+
     proptest! {
         #[test]
         fn a_record_gives_back_what_was_put_into_it(
@@ -437,10 +538,13 @@ mod tests {
             standing in standing(),
             plan: u32,
             user_name in prop::option::of("[a-zä]{1,126}"),
-            password in prop::option::of("[ -~]{1,128}"),
+            credential in prop::option::of(credential()),
             mac in prop::option::of(any::<[u8; 6]>()),
             framed_ipv4 in prop::option::of(any::<u32>()),
             delegated_ipv6 in prop::option::of(any::<u64>()),
+            line in (prop::option::of("[ -~]{1,63}"), prop::option::of("[a-zä]{1,31}")),
+            framed_ipv6 in prop::option::of(any::<[u8; 8]>()),
+            framed_routes in routes(),
         ) {
             let prefix = |bits: u64| Ipv6Prefix::new(Ipv6Addr::from_bits(u128::from(bits) << 64), 64);
             let indexed = Indexed {
@@ -448,10 +552,14 @@ mod tests {
                 standing,
                 plan: "",
                 user_name: user_name.as_deref(),
-                password: password.as_deref(),
+                credential: credential.as_ref().map(Opened::from),
                 mac: mac.map(MacAddress),
+                circuit_id: line.0.as_deref(),
+                remote_id: line.1.as_deref(),
                 framed_ipv4: framed_ipv4.map(Ipv4Addr::from_bits),
+                framed_ipv6: framed_ipv6.map(LinkPrefix::of_octets),
                 delegated_ipv6: delegated_ipv6.map(|bits| prefix(bits).unwrap()),
+                framed_routes,
             };
             let plans = Plans::new();
             let record = Record::of(&indexed, plan);
@@ -460,12 +568,25 @@ mod tests {
             prop_assert_eq!(entry.standing(), indexed.standing);
             prop_assert_eq!(entry.plan_number(), plan);
             prop_assert_eq!(entry.user_name(), indexed.user_name);
-            prop_assert_eq!(entry.password(), indexed.password.map(str::as_bytes));
+            prop_assert_eq!(entry.password(), indexed.password().map(str::as_bytes));
+            let hash = match indexed.credential {
+                Some(Opened::NtHash(hash)) => Some(hash),
+                Some(Opened::Password(_)) | None => None,
+            };
+            prop_assert_eq!(entry.nt_hash(), hash);
+            prop_assert_eq!(entry.circuit_id(), indexed.circuit_id.map(str::as_bytes));
+            prop_assert_eq!(entry.remote_id(), indexed.remote_id.map(str::as_bytes));
+            prop_assert_eq!(entry.framed_ipv6(), indexed.framed_ipv6);
+            let routes: Vec<_> = entry.framed_routes().collect();
+            prop_assert_eq!(routes.as_slice(), indexed.framed_routes.as_slice());
             prop_assert_eq!(entry.mac(), indexed.mac);
             prop_assert_eq!(entry.framed_ipv4(), indexed.framed_ipv4);
             prop_assert_eq!(entry.delegated_ipv6(), indexed.delegated_ipv6);
-            let texts = indexed.user_name.map_or(0, str::len) + indexed.password.map_or(0, str::len);
-            prop_assert!(record.len <= USER_NAME + texts + PARTS_LEN_MAX);
+            let texts = indexed.user_name.map_or(0, str::len) + indexed.password().map_or(0, str::len);
+            let has_more = hash.is_some() || indexed.circuit_id.is_some() || indexed.remote_id.is_some()
+                || indexed.framed_ipv6.is_some() || !routes.is_empty();
+            let more_len = if has_more { NtHash::LEN + more::LEN_MAX } else { 0 };
+            prop_assert!(record.len <= USER_NAME + texts + PARTS_LEN_MAX + more_len);
         }
     }
 

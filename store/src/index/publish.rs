@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::sync::PoisonError;
 
 use garth_subscription::plan::Catalogue;
+use garth_subscription::subscriber::Credential;
 
-use super::entry::{Entry, Indexed, Record};
-use super::plans::PlanRates;
+use super::entry::{Entry, FIXED_ADDRESSES, Indexed, Record};
+use super::plans::{PlanRates, PlanTerms};
 use super::slots::Spare;
 use super::table::{Named, Table};
 use super::{Index, SessionClaim};
@@ -31,21 +32,27 @@ impl Writer {
 }
 
 impl Index {
-    /// Takes the rates of the catalogue. Entries of a plan share them, so they change at once.
-    pub(crate) fn publish_rates(&self, catalogue: &Catalogue) {
+    /// Takes the terms of the catalogue. Entries of a plan share them, so they change at once.
+    pub(crate) fn publish_plans(&self, catalogue: &Catalogue) {
         for plan in catalogue.iter() {
-            let rates = PlanRates {
-                down_kbps: plan.down_kbps,
-                up_kbps: plan.up_kbps,
+            let terms = PlanTerms {
+                rates: PlanRates {
+                    down_kbps: plan.down_kbps,
+                    up_kbps: plan.up_kbps,
+                },
+                session: plan.session.clone(),
             };
-            self.plans
-                .set(self.plans.number_of(plan.id.as_str()), rates);
+            self.plans.set(plan.id.as_str(), terms);
         }
     }
 
     /// Takes a subscription as it is now.
-    pub(crate) fn publish_subscription(&self, subscription: &Subscription) {
-        self.publish(&Indexed::of(subscription));
+    pub(crate) fn publish_subscription(
+        &self,
+        subscription: &Subscription,
+        credential: Option<&Credential>,
+    ) {
+        self.publish(&Indexed::of(subscription, credential));
     }
 
     pub(super) fn publish(&self, indexed: &Indexed<'_>) {
@@ -86,11 +93,19 @@ impl Index {
         let same_mac = old.is_some_and(|old| old.mac() == new.mac());
         let macs = (old.and_then(mac_of), mac_of(new));
         rename(&self.by_mac, macs, same_mac, old_slot, slot);
+        let circuit_of = |entry: &Entry<'_>| Some(self.hash_of_name(entry.circuit_id()?));
+        let same_circuit = old.is_some_and(|old| old.circuit_id() == new.circuit_id());
+        let circuits = (old.and_then(circuit_of), circuit_of(new));
+        rename(&self.by_circuit_id, circuits, same_circuit, old_slot, slot);
+        let remote_of = |entry: &Entry<'_>| Some(self.hash_of_name(entry.remote_id()?));
+        let same_remote = old.is_some_and(|old| old.remote_id() == new.remote_id());
+        let remotes = (old.and_then(remote_of), remote_of(new));
+        rename(&self.by_remote_id, remotes, same_remote, old_slot, slot);
     }
 
     fn publish_addresses(&self, old: Option<&Entry<'_>>, new: &Entry<'_>) {
         let after = new.fixed_addresses();
-        let before = old.map_or([None; 2], Entry::fixed_addresses);
+        let before = old.map_or([None; FIXED_ADDRESSES], Entry::fixed_addresses);
         if before == after {
             return;
         }
@@ -146,6 +161,8 @@ struct Keys {
     ids: usize,
     user_names: usize,
     macs: usize,
+    circuit_ids: usize,
+    remote_ids: usize,
 }
 
 /// Fills an index that nobody reads, together with others.
@@ -171,6 +188,8 @@ impl Loader<'_> {
         self.keys.ids += 1;
         self.keys.user_names += usize::from(indexed.user_name.is_some());
         self.keys.macs += usize::from(indexed.mac.is_some());
+        self.keys.circuit_ids += usize::from(indexed.circuit_id.is_some());
+        self.keys.remote_ids += usize::from(indexed.remote_id.is_some());
         index.publish_addresses(None, &record.entry(&index.plans));
         Ok(())
     }
@@ -190,17 +209,19 @@ impl Index {
     /// The index that a store with these plans and subscriptions opens with, without the store: for
     /// tests and measurements. Nobody has a session.
     ///
-    /// No two subscriptions may share an id, a User-Name or a MAC address; a store lets nobody.
+    /// No two subscriptions may share an id, a User-Name, a MAC address or a line; a store lets nobody.
+    /// Each comes with its credential, which is not looked for in the subscription.
     #[must_use]
     pub fn of(
         catalogue: &Catalogue,
-        subscriptions: impl IntoIterator<Item: Borrow<Subscription>>,
+        subscriptions: impl IntoIterator<Item: Borrow<(Subscription, Option<Credential>)>>,
     ) -> Self {
         let index = Self::new();
-        index.publish_rates(catalogue);
+        index.publish_plans(catalogue);
         let mut loader = index.loader();
-        for subscription in subscriptions {
-            let indexed = Indexed::of(subscription.borrow());
+        for one in subscriptions {
+            let (subscription, credential) = one.borrow();
+            let indexed = Indexed::of(subscription, credential.as_ref());
             loader
                 .add(&indexed)
                 .expect("a plan's id was checked when it was made");
@@ -229,6 +250,8 @@ impl Index {
         self.by_id.reserve(sum(|keys| keys.ids));
         self.by_user_name.reserve(sum(|keys| keys.user_names));
         self.by_mac.reserve(sum(|keys| keys.macs));
+        self.by_circuit_id.reserve(sum(|keys| keys.circuit_ids));
+        self.by_remote_id.reserve(sum(|keys| keys.remote_ids));
         let threads = u32::try_from(loaders.len().max(1)).expect("there are few threads");
         let end = self.slots.end();
         let share = end.div_ceil(threads);
@@ -246,8 +269,8 @@ impl Index {
     /// Makes the records that begin in these slots be found.
     fn name_slots(&self, slots: Range<u32>) {
         let mut record = Record::empty();
-        let mut named = [const { Vec::new() }; 3];
-        let tables = [&self.by_id, &self.by_user_name, &self.by_mac];
+        let tables = self.tables();
+        let mut named = tables.map(|_| Vec::new());
         for slot in slots {
             if !self.slots.begins_record(slot)
                 || self.slots.read(slot, &mut record.octets).is_none()
@@ -259,6 +282,8 @@ impl Index {
                 Some(self.hash_of_id(entry.id())),
                 entry.user_name_octets().map(|name| self.hash_of_name(name)),
                 entry.mac().map(|mac| self.hash_of_mac(mac)),
+                entry.circuit_id().map(|id| self.hash_of_name(id)),
+                entry.remote_id().map(|id| self.hash_of_name(id)),
             ];
             for ((named, hash), table) in named.iter_mut().zip(hashes).zip(tables) {
                 named.extend(hash.map(|hash| Named::new(hash, slot)));

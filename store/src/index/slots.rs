@@ -30,7 +30,7 @@ const SLOT_WORDS: usize = 16;
 /// Octets of a slot that carry a record.
 pub(super) const SLOT_OCTETS: usize = (SLOT_WORDS - 1) * 8;
 /// The most slots of one record.
-pub(super) const RECORD_SLOTS_MAX: usize = 5;
+pub(super) const RECORD_SLOTS_MAX: usize = 6;
 /// The most octets of one record.
 pub(super) const RECORD_OCTETS_MAX: usize = RECORD_SLOTS_MAX * SLOT_OCTETS;
 /// A record's octets; zeros follow it.

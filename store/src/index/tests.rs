@@ -1,12 +1,14 @@
 //! The index as a whole: one writer, and readers that are in its way.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroU8;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use garth_subscription::calendar::{Anchor, CivilDate};
 use garth_subscription::facts::{Facts, Holds, PauseUse, Phase, Renewal};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Catalogue, Plan, PlanKind};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind, SessionTerms};
+use garth_subscription::route::FramedRoutes;
 use garth_subscription::standing::StandingFacts;
 use garth_subscription::subscriber;
 use garth_subscription::time::Timestamp;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 use super::slots::Spare;
 use super::*;
+use crate::credential::Opened;
 use crate::record::Subscription;
 
 /// What a subscription of these tests is called, has and pays: all told by number and version.
@@ -52,10 +55,14 @@ impl Subscriber {
             },
             plan: "home-100",
             user_name: Some(&self.user_name),
-            password: Some(&self.password),
+            credential: Some(Opened::Password(&self.password)),
             mac: Some(MacAddress([2, 0, a, b, c, d])),
+            circuit_id: None,
+            remote_id: None,
             framed_ipv4: None,
+            framed_ipv6: None,
             delegated_ipv6: None,
+            framed_routes: FramedRoutes::default(),
         }
     }
 
@@ -65,11 +72,11 @@ impl Subscriber {
         Subscription {
             subscriber: subscriber::Subscriber {
                 user_name: Some(self.user_name.parse().unwrap()),
-                password: Some(self.password.parse().unwrap()),
                 mac: indexed.mac,
                 framed_ipv4: Some(Ipv4Addr::from_bits(self.number)),
                 ..subscriber::Subscriber::default()
             },
+            credential: None,
             facts: Facts {
                 id: indexed.id,
                 version: 1,
@@ -102,7 +109,7 @@ impl Subscriber {
         entry.id() == indexed.id
             && entry.standing() == indexed.standing
             && entry.user_name() == indexed.user_name
-            && entry.password() == indexed.password.map(str::as_bytes)
+            && entry.password() == Some(self.password.as_bytes())
             && entry.mac() == indexed.mac
     }
 }
@@ -241,17 +248,23 @@ fn an_index_of_plans_and_subscriptions_is_as_if_they_were_published() {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: Vec::new(),
         change_to: Vec::new(),
     };
     let catalogue = Catalogue::new(currency, vec![plan]).unwrap();
     let subscriptions: Vec<_> = (0..300)
-        .map(|number| subscriber(number, number).subscription(currency))
+        .map(|number| {
+            let subscriber = subscriber(number, number);
+            let password = subscriber.password.parse().unwrap();
+            let credential = subscriber::Credential::Password(password);
+            (subscriber.subscription(currency), Some(credential))
+        })
         .collect();
     let published = Index::new();
-    published.publish_rates(&catalogue);
-    for subscription in &subscriptions {
-        published.publish_subscription(subscription);
+    published.publish_plans(&catalogue);
+    for (subscription, credential) in &subscriptions {
+        published.publish_subscription(subscription, credential.as_ref());
     }
     let index = Index::of(&catalogue, &subscriptions);
     assert_eq!(index.len(), 300);
@@ -325,13 +338,20 @@ fn new_rates_reach_every_subscription_of_a_plan_and_numbers_stay() {
         down_kbps: 50_000,
         up_kbps: 10_000,
     };
-    index.plans.set(index.plans.number_of("home-100"), rates);
+    let session = SessionTerms {
+        session_limit: NonZeroU8::new(2),
+        framed_pool: "pool-1".parse().ok(),
+        ..SessionTerms::default()
+    };
+    let terms = PlanTerms { rates, session };
+    index.plans.set("home-100", terms.clone());
     let seen = index.by_id(id(1), |entry| {
         (entry.plan_number(), entry.down_kbps(), entry.up_kbps())
     });
     assert_eq!(seen, Some((0, 50_000, 10_000)));
     assert_eq!(index.plans.number_of("home-500"), 1);
     assert_eq!(index.plan_rates(), [rates, PlanRates::default()]);
+    assert_eq!(index.plan_terms(), [terms, PlanTerms::default()]);
 }
 
 #[test]
@@ -341,13 +361,14 @@ fn memory_is_what_slots_and_tables_have() {
     let memory = index.memory();
     assert_eq!(memory.bytes, memory.record_bytes + memory.table_bytes);
     assert_eq!(memory.bytes_per_subscription, memory.bytes / 20_000);
-    // A slot each, with the spare ones; three tables with up to two places for each key.
+    // A slot each, with the spare ones; three tables with up to two places for each key, and two that
+    // nothing is in.
     assert!(
         (20_000 * 128..20_000 * 144).contains(&memory.record_bytes),
         "{memory:?}"
     );
     assert!(
-        (20_000 * 3 * 8..=20_000 * 3 * 16).contains(&memory.table_bytes),
+        (20_000 * 3 * 8..=20_000 * 3 * 16 + 1_024).contains(&memory.table_bytes),
         "{memory:?}"
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use garth_subscription::command::{Actor, Command, Note};
-use garth_subscription::facts::SubscriptionId;
+use garth_subscription::facts::{Facts, SubscriptionId};
 use garth_subscription::text::CommandId;
 use garth_subscription::{Case, Decision, Order, Refusal, decide};
 use redb::ReadableTable;
@@ -11,7 +11,7 @@ use redb::ReadableTable;
 use super::subscriptions::{Asked, boundary};
 use super::{Batch, Stop};
 use crate::chain;
-use crate::disk::{self, encode_subscription};
+use crate::disk::{self, AnswerRecord, encode_subscription};
 use crate::fault::Fault;
 use crate::record::Subscription;
 use crate::tables::{id_key, identities, identity_text, millis};
@@ -34,11 +34,14 @@ impl Batch<'_> {
         actor: &Actor,
         command_id: Option<CommandId>,
     ) -> Result<Committed, Stop> {
-        let digest = chain::digest(&disk::encode_new(&new.subscriber, &new.create, actor));
+        let digest = chain::digest(&disk::encode_new(&new, actor));
         if let Some(command_id) = &command_id
-            && let Some(committed) = self.answered(command_id, &digest)?
+            && let Some(answer) = self.answer(command_id)?
         {
-            return Ok(committed);
+            if !self.is_answer_to(&answer, &new, actor, &digest)? {
+                return Err(WriteError::CommandIdReused.into());
+            }
+            return Ok(self.repeat(answer)?);
         }
         let mut claims = Claims::read(self, std::slice::from_ref(&new))?;
         let (order, decision) = self.admit(&new, actor, &mut claims)?;
@@ -48,10 +51,7 @@ impl Batch<'_> {
                 .identities
                 .insert(key.as_slice(), id_key(decision.facts.id))?;
         }
-        let subscription = Subscription {
-            subscriber: new.subscriber,
-            facts: decision.facts.clone(),
-        };
+        let subscription = self.born(new, decision.facts.clone())?;
         self.put(subscription, None, false)?;
         let asked = Asked {
             order,
@@ -83,10 +83,7 @@ impl Batch<'_> {
                     let id = decision.facts.id;
                     names.extend(claims.granted.drain(..).map(|key| (key, id_key(id))));
                     self.append(&order, &decision, None)?;
-                    born.push(Subscription {
-                        subscriber: new.subscriber,
-                        facts: decision.facts,
-                    });
+                    born.push(self.born(new, decision.facts)?);
                     answers.push(Ok(id));
                 }
                 Err(Stop::Refused(error)) => answers.push(Err(error)),
@@ -109,13 +106,42 @@ impl Batch<'_> {
             agenda.extend(next.map(|at| (millis(at), id)));
             let row = encode_subscription(&subscription, next);
             self.tables.subscriptions.insert(id, row.as_slice())?;
-            self.changes.subscriptions.push(subscription);
+            self.show(subscription)?;
         }
         agenda.sort_unstable();
         for key in agenda {
             self.tables.agenda.insert(key, ())?;
         }
         Ok(answers)
+    }
+
+    /// The subscription that a new one with those facts is, its credential sealed.
+    fn born(&self, new: NewSubscription, facts: Facts) -> Result<Subscription, Fault> {
+        let seal = |credential| self.shared.keys.seal(facts.id, &credential);
+        Ok(Subscription {
+            subscriber: new.subscriber,
+            credential: new.credential.map(seal).transpose()?,
+            facts,
+        })
+    }
+
+    /// Whether that is the answer that adding `new` got before (L33).
+    fn is_answer_to(
+        &self,
+        answer: &AnswerRecord,
+        new: &NewSubscription,
+        actor: &Actor,
+        digest: &chain::Hash,
+    ) -> Result<bool, Stop> {
+        if answer.digest != *digest {
+            // Before schema 4 the password was among what is digested.
+            return Ok(answer.digest == chain::digest(&disk::encode_unsealed_new(new, actor)));
+        }
+        let id = answer.facts.id;
+        let stored = self.load(id)?;
+        let sealed = stored.and_then(|stored| stored.subscription.credential);
+        let open = |sealed| self.shared.keys.open(id, &sealed).map_err(Fault::from);
+        Ok(sealed.map(open).transpose()? == new.credential)
     }
 
     /// Decides on one new subscription; its names are granted to it in `claims`.

@@ -247,6 +247,7 @@ impl Batch<'_> {
         }
         let subscription = Subscription {
             subscriber: known.subscription.subscriber,
+            credential: known.subscription.credential,
             facts: decision.facts.clone(),
         };
         self.put(subscription, stored.boundary, false)?;
@@ -313,14 +314,19 @@ impl Batch<'_> {
         id: &CommandId,
         digest: &chain::Hash,
     ) -> Result<Option<Committed>, Stop> {
-        let Some(row) = self.tables.commands.get(id.as_str())? else {
+        let Some(answer) = self.answer(id)? else {
             return Ok(None);
         };
-        let answer = decode_answer(row.value())?;
         if answer.digest != *digest {
             return Err(WriteError::CommandIdReused.into());
         }
         Ok(Some(self.repeat(answer)?))
+    }
+
+    /// What this command id was answered before.
+    pub(super) fn answer(&self, id: &CommandId) -> Result<Option<AnswerRecord>, Fault> {
+        let row = self.tables.commands.get(id.as_str())?;
+        Ok(row.map(|row| decode_answer(row.value())).transpose()?)
     }
 
     /// The answer that this payment got before (E4).
@@ -341,7 +347,7 @@ impl Batch<'_> {
     }
 
     /// The answer once more, from the journal and the facts kept with it.
-    fn repeat(&self, answer: AnswerRecord) -> Result<Committed, Fault> {
+    pub(super) fn repeat(&self, answer: AnswerRecord) -> Result<Committed, Fault> {
         let row =
             self.tables.journal.get(answer.sequence)?.ok_or_else(|| {
                 Damaged::new("answer", format_args!("no entry {}", answer.sequence))
@@ -429,7 +435,16 @@ impl Batch<'_> {
         self.tables
             .subscriptions
             .insert(id_key(id), row.as_slice())?;
-        self.changes.subscriptions.push(subscription);
+        self.show(subscription)
+    }
+
+    /// Notes a subscription for the index, with its credential opened: a damaged one must be found
+    /// before the commit, not after it.
+    pub(super) fn show(&mut self, subscription: Subscription) -> Result<(), Fault> {
+        let id = subscription.facts.id;
+        let open = |sealed| self.shared.keys.open(id, sealed);
+        let credential = subscription.credential.as_ref().map(open).transpose()?;
+        self.changes.subscriptions.push((subscription, credential));
         Ok(())
     }
 }

@@ -132,7 +132,7 @@ impl Batch<'_> {
             rows.extend(stored.boundary.map(|at| (millis(at), key)));
             let row = encode_subscription(&stored.subscription, stored.boundary);
             self.tables.subscriptions.insert(key, row.as_slice())?;
-            self.changes.subscriptions.push(stored.subscription);
+            self.show(stored.subscription)?;
         }
         rows.sort_unstable();
         for row in rows {

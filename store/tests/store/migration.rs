@@ -168,7 +168,7 @@ fn a_file_of_schema_1_opens_and_keeps_its_sessions() {
         .get("schema")
         .unwrap()
         .unwrap();
-    assert_eq!(schema.value(), 3_u32.to_be_bytes());
+    assert_eq!(schema.value(), 4_u32.to_be_bytes());
     let mut tables = txn.list_tables().unwrap();
     assert!(!tables.any(|table| table.name() == "live_by_subscription"));
 }

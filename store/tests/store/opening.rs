@@ -95,8 +95,8 @@ fn refusal(name: &str, value: &[u8]) -> String {
 #[test]
 fn a_file_of_a_newer_program_is_refused_by_name() {
     assert_eq!(
-        refusal("schema", &4_u32.to_be_bytes()),
-        "the store has schema 4, this program knows 3: use the newer program"
+        refusal("schema", &5_u32.to_be_bytes()),
+        "the store has schema 5, this program knows 4: use the newer program"
     );
     assert!(refusal("schema", &0_u32.to_be_bytes()).contains("cannot migrate"));
 }

@@ -1,10 +1,8 @@
 //! Files of schema 2: opened, with all that they hold, and with a journal that can be replayed.
 //!
-//! `schema_2.txt` is such a file row by row, as the last program of that schema wrote it: table, key
-//! and value in hexadecimal digits. It has a subscription of every standing and an answer to every
+//! `schema_2.txt` is such a file row by row, as the last program of that schema wrote it. It has a subscription of every standing and an answer to every
 //! kind of command that there was.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use garth_store::Store;
@@ -19,122 +17,31 @@ use garth_subscription::facts::SuspendCause;
 use garth_subscription::journal::Effect;
 use garth_subscription::revert::{RevertAsk, RevertId};
 use garth_subscription::standing::{Standing, standing};
-use redb::{Database, Key, ReadableDatabase, TableDefinition, Value, WriteTransaction};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use uuid::Uuid;
 
 use crate::disk::{Disk, Left};
+use crate::rows::{Rows, disk, field, rows};
 use crate::world::{
     Recorder, START, TestClock, actor, at, capture, cash, check, euro, id, months, new, operator,
     options, pause, request, wait,
 };
 
 type Octets = &'static [u8];
-/// The fields of a key, and the value.
-type Row = (String, Vec<u8>);
 
 const ROWS: &str = include_str!("schema_2.txt");
 const SUBSCRIPTIONS: u32 = 9;
 /// More than the upgrade takes in two pieces.
 const MANY: u32 = 9_000;
 
-fn octets(hex: &str) -> Vec<u8> {
-    let pairs = hex.as_bytes().chunks(2);
-    let octet = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    pairs.map(octet).collect()
-}
-
-fn rows() -> BTreeMap<&'static str, Vec<Row>> {
-    let mut tables: BTreeMap<_, Vec<Row>> = BTreeMap::new();
-    for line in ROWS.lines() {
-        let mut fields = line.split(' ');
-        let mut next = || fields.next().unwrap();
-        let (table, key, value) = (next(), next(), next());
-        let value = if value == "-" {
-            Vec::new()
-        } else {
-            octets(value)
-        };
-        let rows = tables.entry(table).or_default();
-        rows.push((key.to_owned(), value));
-    }
-    tables
-}
-
-fn field(key: &str, nth: usize) -> u128 {
-    u128::from_str_radix(key.split(':').nth(nth).unwrap(), 16).unwrap()
-}
-
-fn field_64(key: &str, nth: usize) -> u64 {
-    u64::try_from(field(key, nth)).unwrap()
-}
-
-/// Fills one table; `put` gives each row to it.
-fn fill<K: Key + 'static, V: Value + 'static>(
-    txn: &WriteTransaction,
-    name: &str,
-    rows: &[Row],
-    put: impl Fn(&mut redb::Table<'_, K, V>, &str, &[u8]),
-) {
-    let mut table = txn.open_table(TableDefinition::<K, V>::new(name)).unwrap();
-    for (key, value) in rows {
-        put(&mut table, key, value);
-    }
-}
-
 /// The file, with `extra` subscriptions that are as the first one and have other names.
 fn schema_2(extra: u32) -> Disk {
-    let disk = Disk::default();
-    let db = Database::builder()
-        .create_with_backend(disk.clone())
-        .unwrap();
-    let txn = db.begin_write().unwrap();
-    let mut tables = rows();
+    let mut tables = rows(ROWS);
     add(&mut tables, extra);
-    for (name, rows) in &tables {
-        match *name {
-            "commands" | "meta" | "payments" | "plans" => {
-                fill::<&str, Octets>(&txn, name, rows, |table, key, value| {
-                    table.insert(key, value).unwrap();
-                });
-            }
-            "checkouts" | "subscriptions" => {
-                fill::<u128, Octets>(&txn, name, rows, |table, key, value| {
-                    table.insert(field(key, 0), value).unwrap();
-                });
-            }
-            "journal" => fill::<u64, Octets>(&txn, name, rows, |table, key, value| {
-                table.insert(field_64(key, 0), value).unwrap();
-            }),
-            "identities" => fill::<Octets, u128>(&txn, name, rows, |table, key, value| {
-                let id = u128::from_be_bytes(value.try_into().unwrap());
-                table.insert(octets(key).as_slice(), id).unwrap();
-            }),
-            "open_checkouts" => fill::<u128, ()>(&txn, name, rows, |table, key, _| {
-                table.insert(field(key, 0), ()).unwrap();
-            }),
-            "journal_by_subscription" => {
-                fill::<(u128, u64), ()>(&txn, name, rows, |table, key, _| {
-                    table.insert((field(key, 0), field_64(key, 1)), ()).unwrap();
-                });
-            }
-            "agenda" => fill::<(u64, u128), ()>(&txn, name, rows, |table, key, _| {
-                table.insert((field_64(key, 0), field(key, 1)), ()).unwrap();
-            }),
-            "checkouts_by_subscription" => {
-                fill::<(u128, u64, u128), ()>(&txn, name, rows, |table, key, _| {
-                    let key = (field(key, 0), field_64(key, 1), field(key, 2));
-                    table.insert(key, ()).unwrap();
-                });
-            }
-            other => panic!("there is no table {other}"),
-        }
-    }
-    txn.commit().unwrap();
-    drop(db);
-    disk
+    disk(&tables)
 }
 
-fn add(tables: &mut BTreeMap<&'static str, Vec<Row>>, extra: u32) {
+fn add(tables: &mut Rows, extra: u32) {
     let first = tables["subscriptions"][0].1.clone();
     let place = first.windows(5).position(|five| five == b"user1").unwrap();
     let boundary = tables["agenda"]
@@ -413,15 +320,22 @@ fn no_older_program_takes_a_file_whose_upgrade_was_cut_off() {
     let old = schema_2(MANY);
     let whole = old.copy(None);
     drop(open(&whole));
-    let disk = old.copy(Some(whole.operations() * 2 / 3));
-    let clock = TestClock::new(START);
-    let options = options(&clock, &Arc::<Recorder>::default());
-    assert!(Store::open_backend(disk.clone(), options).is_err());
-    let left = disk.after_power_loss(Left::Nothing);
-    let db = Database::builder().create_with_backend(left).unwrap();
-    let meta = TableDefinition::<&str, Octets>::new("meta");
-    let meta = db.begin_read().unwrap().open_table(meta).unwrap();
-    let schema = meta.get("schema").unwrap().unwrap();
-    assert_eq!(schema.value(), 3_u32.to_be_bytes());
-    assert!(meta.get("upgrade_to_3").unwrap().is_some());
+    for cut in 1..6 {
+        let disk = old.copy(Some(whole.operations() * cut / 6));
+        let clock = TestClock::new(START);
+        let options = options(&clock, &Arc::<Recorder>::default());
+        assert!(Store::open_backend(disk.clone(), options).is_err());
+        let left = disk.after_power_loss(Left::Nothing);
+        let db = Database::builder().create_with_backend(left).unwrap();
+        let meta = TableDefinition::<&str, Octets>::new("meta");
+        let meta = db.begin_read().unwrap().open_table(meta).unwrap();
+        let schema = meta.get("schema").unwrap().unwrap();
+        let schema = u32::from_be_bytes(schema.value().try_into().unwrap());
+        let goes_on = |name| meta.get(name).unwrap().is_some();
+        match schema {
+            3 => assert!(goes_on("upgrade_to_3"), "{cut}"),
+            4 => assert!(goes_on("sealing") || goes_on("wiping"), "{cut}"),
+            other => panic!("{cut}: schema {other}"),
+        }
+    }
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 use garth_store::record::{AccountingRecord, AccountingStatus, Checkout, CheckoutId};
 use garth_store::record::{CheckoutState, NasNames, SessionKey};
 use garth_store::write::{CaptureRequest, CommandRequest, Committed, NewSubscription, WriteError};
-use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_store::{Clock, KeySource, Keys, Limits, Observer, Options, SealingKey, Store};
 use garth_subscription::calendar::{BillingZone, Months};
 use garth_subscription::command::{Command, Create, Note, PauseEnd, Role, Tender, When};
 use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::Currency;
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::quote::Offer;
-use garth_subscription::subscriber::Subscriber;
+use garth_subscription::subscriber::{Credential, Subscriber};
 use garth_subscription::time::Span;
 use garth_subscription::{Actor, Money, Order, Timestamp};
 use redb::backends::InMemoryBackend;
@@ -139,6 +139,7 @@ pub(crate) fn options(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Optio
         currency: Currency::EUR,
         clock,
         observer,
+        keys: keys('1', &[]),
         cache_bytes: 16 << 20,
         limits: Limits::default(),
     }
@@ -256,6 +257,7 @@ pub(crate) fn plan(id: &str, down_kbps: u32) -> Plan {
         kind: PlanKind::Internet,
         down_kbps,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![price(1, "30.00"), price(3, "85.00")],
         change_to: Vec::new(),
     }
@@ -269,9 +271,9 @@ pub(crate) fn new(number: u32, paid_through: Option<Timestamp>) -> NewSubscripti
     NewSubscription {
         subscriber: Subscriber {
             user_name: Some(format!("user{number}").parse().unwrap()),
-            password: Some(format!("pw{number}").parse().unwrap()),
             ..Subscriber::default()
         },
+        credential: Some(password(&format!("pw{number}"))),
         create: Create {
             id: id(number),
             plan: "home-100".parse().unwrap(),
@@ -284,6 +286,26 @@ pub(crate) fn new(number: u32, paid_through: Option<Timestamp>) -> NewSubscripti
             renewal: Renewal::default(),
             active_to: None,
         },
+    }
+}
+
+pub(crate) fn password(text: &str) -> Credential {
+    Credential::Password(text.parse().unwrap())
+}
+
+/// A key of that digit.
+pub(crate) fn key(digit: char) -> SealingKey {
+    SealingKey::parse(digit.to_string().repeat(64).as_bytes()).unwrap()
+}
+
+/// That key, and older ones.
+pub(crate) fn keys(current: char, old: &[char]) -> Keys {
+    Keys {
+        current: KeySource::Given(key(current)),
+        old: old
+            .iter()
+            .map(|digit| KeySource::Given(key(*digit)))
+            .collect(),
     }
 }
 

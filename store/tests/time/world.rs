@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use garth_store::write::{CommandRequest, Fired, NewSubscription};
-use garth_store::{Clock, Hold, HoldKind, Limits, Observer, Options, Store};
+use garth_store::{Clock, Hold, HoldKind, Keys, Limits, Observer, Options, SealingKey, Store};
 use garth_subscription::calendar::{BillingZone, Months};
 use garth_subscription::command::{Actor, Command, Create, Note, Order, Role, Tender};
 use garth_subscription::facts::{Renewal, SubscriptionId};
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::standing::{Standing, standing};
 use garth_subscription::subscriber::Subscriber;
@@ -102,6 +102,7 @@ impl World {
             currency: Currency::EUR,
             clock: Arc::<Clocks>::clone(&clocks),
             observer: Arc::<Ear>::clone(&ear),
+            keys: Keys::given(SealingKey::parse(&[b'1'; 64]).unwrap()),
             cache_bytes: 1 << 20,
             limits: Limits::default(),
         };
@@ -242,6 +243,7 @@ pub(crate) fn plan() -> Plan {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).unwrap(),
             amount: cents(3_000),
@@ -260,6 +262,7 @@ fn new(number: u32, paid_through: Timestamp, balance: Option<i64>) -> NewSubscri
             user_name: Some(format!("user{number}").parse().unwrap()),
             ..Subscriber::default()
         },
+        credential: None,
         create: Create {
             id: id(number),
             plan: "home-100".parse().unwrap(),

@@ -10,7 +10,7 @@ use garth_subscription::facts::{
     Ending, Facts, Phase, PlanChange, Renewal, SubscriptionId, SuspendCause, Termination,
 };
 use garth_subscription::money::{Currency, Money};
-use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine};
+use garth_subscription::plan::{Catalogue, Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy, Rules};
 use garth_subscription::quote::Offer;
 use garth_subscription::revert::{RevertAsk, RevertId};
@@ -170,6 +170,7 @@ pub(crate) fn rules() -> Rules {
         kind: PlanKind::Internet,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: vec![PriceLine {
             months: Months::new(1).expect(LITERAL),
             amount: euro(minor),

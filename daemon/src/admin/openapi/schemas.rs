@@ -108,6 +108,8 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("renewal", Ref("Renewal")),
             ("provisional", Many("Provisional")),
             ("anchor_date", Text),
+            ("credential", Text),
+            ("framed_routes", Texts),
             ("version", Number),
         ],
         &[
@@ -126,7 +128,10 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("owing_since", Time),
             ("waived_debt", Ref("Money")),
             ("unbilled_months", Number),
+            ("circuit_id", Text),
+            ("remote_id", Text),
             ("framed_ipv4", Text),
+            ("framed_ipv6", Text),
             ("delegated_ipv6", Text),
             ("partner", Text),
             ("reseller", Text),
@@ -550,7 +555,7 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("prices", Many("Price")),
             ("change_to", Texts),
         ],
-        &[],
+        SESSION_TERMS,
     ),
     (
         "PlansApplied",
@@ -688,7 +693,10 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("id", Text),
             ("username", Text),
             ("password", Text),
+            ("nt_hash", Text),
             ("mac", Text),
+            ("circuit_id", Text),
+            ("remote_id", Text),
             ("external_id", Text),
             ("services", Texts),
             ("paid_through", Text),
@@ -697,7 +705,9 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("balance", Text),
             ("hold", Ref("HoldLine")),
             ("framed_ipv4", Text),
+            ("framed_ipv6", Text),
             ("delegated_ipv6", Text),
+            ("framed_routes", Texts),
             ("language", Text),
             ("name", Text),
             ("phone", Text),
@@ -724,11 +734,25 @@ pub(super) const SCHEMAS: &[Schema] = &[
         &[
             ("down_kbps", Number),
             ("up_kbps", Number),
+            ("session_limit", Number),
+            ("idle_timeout_seconds", Number),
+            ("framed_pool", Text),
+            ("framed_ipv6_pool", Text),
+            ("delegated_ipv6_pool", Text),
             ("prices", Many("PriceLine")),
             ("change_to", Texts),
         ],
     ),
     ("PriceLine", &[("months", Number), ("amount", Text)], &[]),
+];
+
+/// What a plan may ask of the NAS.
+const SESSION_TERMS: &[(&str, Is)] = &[
+    ("session_limit", Number),
+    ("idle_timeout_seconds", Number),
+    ("framed_pool", Text),
+    ("framed_ipv6_pool", Text),
+    ("delegated_ipv6_pool", Text),
 ];
 
 /// Answers that are an array of a schema.

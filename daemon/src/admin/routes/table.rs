@@ -447,7 +447,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/export",
         &["secrets"],
         "ImportLine",
-        "All subscriptions as an import reads them; passwords with secrets=true, for operators",
+        "All subscriptions as an import reads them; credentials with secrets=true, for operators",
     ),
     read(Action::PlanList, "/v1/plans", &[], "Plans", "The catalogue"),
     read(Action::PlanShow, "/v1/plans/{name}", &[], "Plan", "A plan"),

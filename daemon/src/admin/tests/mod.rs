@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, Session, SessionKey};
-use garth_store::{Clock, Limits, Observer, Options, Store};
+use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::money::Currency;
@@ -100,6 +100,7 @@ impl Api {
             currency: Currency::EUR,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             observer: Arc::new(Nobody),
+            keys: Keys::given(SealingKey::random().unwrap()),
             cache_bytes: 16 << 20,
             limits: Limits::default(),
         };

@@ -1,10 +1,12 @@
 //! Plans, and what months cost.
 
+use std::num::{NonZeroU8, NonZeroU32};
+
 use garth_subscription::plan::{Plan, PlanKind};
 use garth_subscription::quote::{Quote, QuoteLine};
 use serde::{Deserialize, Serialize};
 
-use super::MoneyBody;
+use super::{MoneyBody, text};
 
 /// A price line.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,6 +31,16 @@ pub struct PlanBody {
     pub down_kbps: u32,
     /// From the subscriber, in kbit/s.
     pub up_kbps: u32,
+    /// The most sessions at once; any number if `null`.
+    pub session_limit: Option<u8>,
+    /// A session ends after so many seconds without traffic; as the NAS does it if `null`.
+    pub idle_timeout_seconds: Option<u32>,
+    /// Where IPv4 addresses come from.
+    pub framed_pool: Option<String>,
+    /// Where the IPv6 prefixes of links come from.
+    pub framed_ipv6_pool: Option<String>,
+    /// Where delegated IPv6 prefixes come from.
+    pub delegated_ipv6_pool: Option<String>,
     /// What is on sale.
     pub prices: Vec<PriceBody>,
     /// What its subscribers may change to.
@@ -37,12 +49,18 @@ pub struct PlanBody {
 
 impl From<&Plan> for PlanBody {
     fn from(plan: &Plan) -> Self {
+        let session = &plan.session;
         Self {
             id: plan.id.to_string(),
             name: plan.name.to_string(),
             kind: plan_kind_name(plan.kind).to_owned(),
             down_kbps: plan.down_kbps,
             up_kbps: plan.up_kbps,
+            session_limit: session.session_limit.map(NonZeroU8::get),
+            idle_timeout_seconds: session.idle_timeout_seconds.map(NonZeroU32::get),
+            framed_pool: text(session.framed_pool.as_ref()),
+            framed_ipv6_pool: text(session.framed_ipv6_pool.as_ref()),
+            delegated_ipv6_pool: text(session.delegated_ipv6_pool.as_ref()),
             prices: plan
                 .prices
                 .iter()

@@ -211,10 +211,20 @@ pub struct SubscriptionBody {
     pub provisional: Vec<ProvisionalBody>,
     /// Where its months are counted from.
     pub anchor_date: String,
+    /// What form of credential is on file: `password`, `nt_hash`, `none`. Never the credential.
+    pub credential: String,
+    /// Its line, as the access node names it (Agent-Circuit-Id).
+    pub circuit_id: Option<String>,
+    /// The other end of its line (Agent-Remote-Id).
+    pub remote_id: Option<String>,
     /// Its fixed IPv4 address.
     pub framed_ipv4: Option<String>,
+    /// The fixed IPv6 prefix of its link.
+    pub framed_ipv6: Option<String>,
     /// Its fixed IPv6 prefix.
     pub delegated_ipv6: Option<String>,
+    /// What is routed to it besides.
+    pub framed_routes: Vec<String>,
     /// Sold under.
     pub partner: Option<String>,
     /// Sold by.
@@ -232,6 +242,9 @@ impl SubscriptionBody {
         let subscriber = &subscription.subscriber;
         let at_now = standing(&facts.standing_facts(), now);
         let (start_at, ended) = life(&facts.phase);
+        let sealed = subscription.credential.as_ref();
+        let credential = sealed.map(|sealed| sealed.form().as_str());
+        let routes = subscriber.framed_routes.as_slice();
         Self {
             id: facts.id.to_string(),
             username: text(subscriber.user_name.as_ref()),
@@ -261,8 +274,13 @@ impl SubscriptionBody {
             unbilled_months: facts.unbilled.map(Months::get),
             provisional: facts.provisional.iter().map(provisional).collect(),
             anchor_date: facts.anchor.date.to_string(),
+            credential: credential.unwrap_or("none").to_owned(),
+            circuit_id: text(subscriber.circuit_id.as_ref()),
+            remote_id: text(subscriber.remote_id.as_ref()),
             framed_ipv4: text(subscriber.framed_ipv4),
+            framed_ipv6: text(subscriber.framed_ipv6),
             delegated_ipv6: text(subscriber.delegated_ipv6),
+            framed_routes: routes.iter().map(ToString::to_string).collect(),
             partner: text(subscriber.partner.as_ref()),
             reseller: text(subscriber.reseller.as_ref()),
             version: facts.version,

@@ -127,7 +127,7 @@ mod tests {
     use garth_subscription::command::Note;
     use garth_subscription::facts::{PlanChange, Provisional, Renewal, Termination};
     use garth_subscription::money::Currency;
-    use garth_subscription::plan::{Catalogue, Plan, PlanKind};
+    use garth_subscription::plan::{Catalogue, Plan, PlanKind, SessionTerms};
     use garth_subscription::policy::{Policies, Rules};
     use garth_subscription::{Actor, Case, Command, Money, Order, Role, Timestamp, decide};
 
@@ -157,6 +157,7 @@ mod tests {
             kind: PlanKind::Internet,
             down_kbps: 1,
             up_kbps: 1,
+            session: SessionTerms::default(),
             prices: Vec::new(),
             change_to: Vec::new(),
         };

@@ -67,8 +67,8 @@ pub(in crate::ctl) enum Subscription {
     /// Write all subscriptions as JSON Lines that an import reads
     #[command(after_help = "Example:\n  garthctl subscription export --secrets --output all.jsonl")]
     Export {
-        /// With passwords
-        #[arg(long)]
+        /// With passwords and NT hashes
+        #[arg(long, alias = "with-secrets")]
         secrets: bool,
         /// Into a file that only its owner reads, instead of standard output
         #[arg(long, value_name = "FILE")]
@@ -308,9 +308,18 @@ pub(in crate::ctl) struct Add {
     /// Read the password from standard input
     #[arg(long)]
     pub(in crate::ctl) password_stdin: bool,
+    /// A file with the NT hash of a password that is not known itself: 32 hexadecimal digits
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["password", "password_stdin"])]
+    pub(in crate::ctl) nt_hash_file: Option<PathBuf>,
     /// Its equipment
     #[arg(long)]
     pub(in crate::ctl) mac: Option<String>,
+    /// Its line, as the access node names it (Agent-Circuit-Id)
+    #[arg(long, value_name = "ID")]
+    pub(in crate::ctl) circuit_id: Option<String>,
+    /// The other end of its line (Agent-Remote-Id)
+    #[arg(long, value_name = "ID")]
+    pub(in crate::ctl) remote_id: Option<String>,
     /// What another system calls it
     #[arg(long, value_name = "ID")]
     pub(in crate::ctl) external_id: Option<String>,
@@ -335,9 +344,15 @@ pub(in crate::ctl) struct Add {
     /// Its fixed IPv4 address
     #[arg(long, value_name = "ADDRESS")]
     pub(in crate::ctl) framed_ipv4: Option<String>,
+    /// The fixed IPv6 prefix of its link, a /64
+    #[arg(long, value_name = "PREFIX")]
+    pub(in crate::ctl) framed_ipv6: Option<String>,
     /// Its fixed IPv6 prefix
     #[arg(long, value_name = "PREFIX")]
     pub(in crate::ctl) delegated_ipv6: Option<String>,
+    /// A network behind it: "198.51.100.0/24", or with a metric "198.51.100.0/24 10"; up to four times
+    #[arg(long = "framed-route", value_name = "ROUTE")]
+    pub(in crate::ctl) framed_routes: Vec<String>,
     /// The language of its portal: en, de
     #[arg(long)]
     pub(in crate::ctl) language: Option<String>,

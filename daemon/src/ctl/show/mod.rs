@@ -70,7 +70,7 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
         .collect();
     let ended = one.ended.as_ref();
     let time = |at: Option<&String>| at.map_or(String::new(), |at| zone.when(at));
-    output.pairs([
+    let first = [
         ("id", one.id.clone()),
         ("username", or_empty(one.username.as_ref())),
         ("mac", or_empty(one.mac.as_ref())),
@@ -123,12 +123,26 @@ pub(super) fn subscription(one: &SubscriptionBody, output: &mut Output) -> Resul
                 format!("{} by {}", zone.when(&ended.at), ended.by)
             }),
         ),
-        ("framed ipv4", or_empty(one.framed_ipv4.as_ref())),
-        ("delegated ipv6", or_empty(one.delegated_ipv6.as_ref())),
+    ];
+    let rest = [
         ("partner", or_empty(one.partner.as_ref())),
         ("reseller", or_empty(one.reseller.as_ref())),
         ("version", one.version.to_string()),
-    ])
+    ];
+    output.pairs(first.into_iter().chain(network(one)).chain(rest))
+}
+
+/// What the network knows a subscription by and gives to it.
+fn network(one: &SubscriptionBody) -> [(&'static str, String); 7] {
+    [
+        ("credential", one.credential.clone()),
+        ("circuit id", or_empty(one.circuit_id.as_ref())),
+        ("remote id", or_empty(one.remote_id.as_ref())),
+        ("framed ipv4", or_empty(one.framed_ipv4.as_ref())),
+        ("framed ipv6", or_empty(one.framed_ipv6.as_ref())),
+        ("delegated ipv6", or_empty(one.delegated_ipv6.as_ref())),
+        ("framed routes", one.framed_routes.join(", ")),
+    ]
 }
 
 fn renewal(renewal: &RenewalBody) -> String {
@@ -425,6 +439,10 @@ pub(super) fn plans(all: &[PlanBody], output: &mut Output) -> Result<(), Failure
     output.table(&header, rows)
 }
 
+fn number(value: Option<u32>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
 pub(super) fn plan(plan: &PlanBody, output: &mut Output) -> Result<(), Failure> {
     output.pairs([
         ("id", plan.id.clone()),
@@ -432,6 +450,14 @@ pub(super) fn plan(plan: &PlanBody, output: &mut Output) -> Result<(), Failure> 
         ("kind", plan.kind.clone()),
         ("down kbit/s", plan.down_kbps.to_string()),
         ("up kbit/s", plan.up_kbps.to_string()),
+        ("session limit", number(plan.session_limit.map(u32::from))),
+        ("idle timeout s", number(plan.idle_timeout_seconds)),
+        ("framed pool", or_empty(plan.framed_pool.as_ref())),
+        ("framed ipv6 pool", or_empty(plan.framed_ipv6_pool.as_ref())),
+        (
+            "delegated ipv6 pool",
+            or_empty(plan.delegated_ipv6_pool.as_ref()),
+        ),
         ("months", prices(plan)),
         ("change to", plan.change_to.join(", ")),
     ])

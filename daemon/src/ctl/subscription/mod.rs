@@ -198,6 +198,7 @@ async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), F
     } else {
         add.password
     };
+    let nt_hash = add.nt_hash_file.as_deref().map(nt_hash).transpose()?;
     let path = base().change(&add.change);
     let services = add.services.into_iter().map(ServiceLine::Plan);
     let services: Vec<_> = services.collect();
@@ -205,7 +206,10 @@ async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), F
         id: add.id,
         username: add.username,
         password,
+        nt_hash,
         mac: add.mac,
+        circuit_id: add.circuit_id,
+        remote_id: add.remote_id,
         external_id: add.external_id,
         plan: Some(add.plan),
         services: (!services.is_empty()).then_some(services),
@@ -214,7 +218,9 @@ async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), F
         anchor_day: add.anchor_day,
         balance: add.balance,
         framed_ipv4: add.framed_ipv4,
+        framed_ipv6: add.framed_ipv6,
         delegated_ipv6: add.delegated_ipv6,
+        framed_routes: (!add.framed_routes.is_empty()).then_some(add.framed_routes),
         language: add.language,
         name: add.name,
         phone: add.phone,
@@ -227,6 +233,18 @@ async fn add_one(add: Add, client: &Client, output: &mut Output) -> Result<(), F
         return output.json(&change);
     }
     show::change(&change, output)
+}
+
+/// The NT hash of a file, without the newline at its end.
+fn nt_hash(path: &std::path::Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(PASSWORD_LEN_MAX).read_to_string(&mut text))
+        .map_err(|source| Failure::File {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn change(request: Request, client: &Client, output: &mut Output) -> Result<(), Failure> {

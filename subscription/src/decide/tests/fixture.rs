@@ -11,7 +11,7 @@ use crate::decide::{Case, Decision, decide};
 use crate::facts::{Facts, Renewal, Service, ServiceState, SubscriptionId, SuspendCause};
 use crate::journal::{Effect, EntryId, JournalEntry};
 use crate::money::{Currency, Money};
-use crate::plan::{Catalogue, Plan, PlanKind, PriceLine};
+use crate::plan::{Catalogue, Plan, PlanKind, PriceLine, SessionTerms};
 use crate::policy::{Policies, Policy, Rules};
 use crate::quote;
 use crate::refusal::Refusal;
@@ -47,6 +47,7 @@ fn plan(id: &str, kind: PlanKind, prices: &[(u16, &str)], change_to: &[&str]) ->
         kind,
         down_kbps: 100_000,
         up_kbps: 20_000,
+        session: SessionTerms::default(),
         prices: prices
             .iter()
             .map(|(count, amount)| PriceLine {
