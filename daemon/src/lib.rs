@@ -16,5 +16,6 @@ mod disconnector;
 mod dynamic_authorization;
 mod enforcer;
 mod follower;
+mod nases;
 mod network;
 mod radius;

@@ -1,6 +1,7 @@
 //! What the admin API asks of the running router: garden, sessions, counters.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,14 +11,15 @@ use garth_store::Store;
 use garth_store::record::Session;
 use garth_subscription::facts::SubscriptionId;
 
+use crate::admin::wire::{NasBody, NasDetailBody, ProbeBody};
 use crate::admin::{
     Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
 };
 use crate::clock;
 use crate::config::{Config, Gateway};
-use crate::disconnector::Disconnector;
 use crate::enforcer::{self, Wake};
 use crate::garthd::resolver::GardenDns;
+use crate::nases::NasDesk;
 
 /// What counts while it works.
 pub(crate) struct Meters {
@@ -31,7 +33,7 @@ pub(crate) struct Meters {
 pub(crate) struct RouterNetwork {
     store: Store,
     wake: Arc<Wake>,
-    disconnector: Arc<Disconnector>,
+    nas_desk: NasDesk,
     meters: Meters,
     started_at: Instant,
     public_url: Option<String>,
@@ -43,13 +45,13 @@ impl RouterNetwork {
         config: &Config,
         store: Store,
         wake: Arc<Wake>,
-        disconnector: Arc<Disconnector>,
+        nas_desk: NasDesk,
         meters: Meters,
     ) -> Self {
         Self {
             store,
             wake,
-            disconnector,
+            nas_desk,
             meters,
             started_at: clock::monotonic(),
             public_url: config
@@ -108,9 +110,12 @@ impl Meters {
 impl Network for RouterNetwork {
     fn garden_status(&self) -> Answer<'_, GardenStatus> {
         Box::pin(async {
+            let stuck = self.nas_desk.alarms().sum();
             let Some(status) = self.wake.status().await else {
                 return GardenStatus {
                     error: Some("the enforcer is stopping or overloaded".into()),
+                    nas_paid_but_blocked: stuck.paid_but_blocked,
+                    nas_walled_but_open: stuck.walled_but_open,
                     ..Default::default()
                 };
             };
@@ -124,6 +129,8 @@ impl Network for RouterNetwork {
                 surplus: count(status.drift.surplus),
                 conflicts: count(status.conflicts),
                 paid_but_blocked: count(status.paid_but_blocked),
+                nas_paid_but_blocked: stuck.paid_but_blocked,
+                nas_walled_but_open: stuck.walled_but_open,
                 restored: status.repairs,
                 error: status.error,
             }
@@ -138,20 +145,39 @@ impl Network for RouterNetwork {
     }
 
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer> {
-        Box::pin(self.disconnector.disconnect(session))
+        Box::pin(self.nas_desk.disconnector().disconnect(session))
+    }
+
+    fn nas_list(&self) -> Answer<'_, Result<Vec<NasBody>, String>> {
+        Box::pin(self.nas_desk.list())
+    }
+
+    fn nas_show(&self, name: String) -> Answer<'_, Result<Option<NasDetailBody>, String>> {
+        Box::pin(async move { self.nas_desk.show(&name).await })
+    }
+
+    fn nas_probe(
+        &self,
+        name: String,
+        address: Option<IpAddr>,
+    ) -> Answer<'_, Option<Result<Vec<ProbeBody>, String>>> {
+        Box::pin(async move { self.nas_desk.probe(&name, address).await })
     }
 
     fn daemon_status(&self) -> DaemonStatus {
-        let holds = self.store.holds();
+        let told = self.nas_desk.counts().sum();
+        let mut counters = self.meters.counted();
+        counters.insert("nas_acknowledged".to_owned(), told.acknowledged);
+        counters.insert("nas_refused".to_owned(), told.refused);
+        counters.insert("nas_unanswered".to_owned(), told.unanswered);
+        let holds = self.store.holds().into_iter();
+        let holds = holds.map(|held| held.hold.to_string());
         DaemonStatus {
             uptime_seconds: clock::monotonic().duration_since(self.started_at).as_secs(),
             public_url: self.public_url.clone(),
             gateway: self.gateway.into(),
-            alarms: holds
-                .into_iter()
-                .map(|held| held.hold.to_string())
-                .collect(),
-            counters: self.meters.counted(),
+            alarms: holds.chain(self.nas_desk.alarms().in_words()).collect(),
+            counters,
         }
     }
 }

@@ -158,6 +158,37 @@ pub enum MessageAuthenticatorPolicy {
     Off,
 }
 
+/// Where a NAS listens for Disconnect and CoA requests (RFC 5176).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum DynamicAuthorization {
+    /// At one address, whichever address the records of the session came from.
+    At(SocketAddr),
+    /// Where the records of the session came from: for an entry that is a prefix full of devices.
+    Source {
+        /// The UDP port of all of them.
+        port: u16,
+    },
+}
+
+impl DynamicAuthorization {
+    /// Where to ask about a session whose records came from `source`.
+    pub fn of(self, source: IpAddr) -> SocketAddr {
+        match self {
+            Self::At(address) => address,
+            Self::Source { port } => SocketAddr::new(source.to_canonical(), port),
+        }
+    }
+}
+
+impl fmt::Display for DynamicAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(address) => write!(f, "{address}"),
+            Self::Source { port } => write!(f, "source:{port}"),
+        }
+    }
+}
+
 /// One entry: a device, or a prefix full of devices with one secret.
 pub struct Nas {
     /// What operators call it.
@@ -171,7 +202,7 @@ pub struct Nas {
     /// What it must prove in an Access-Request.
     pub message_authenticator: MessageAuthenticatorPolicy,
     /// Where it listens for Disconnect and CoA requests.
-    pub dynamic_authorization: Option<SocketAddr>,
+    pub dynamic_authorization: Option<DynamicAuthorization>,
     /// A right Message-Authenticator was seen. Shared by all workers of a table.
     proven: AtomicBool,
 }
@@ -188,6 +219,11 @@ impl Nas {
             dynamic_authorization: None,
             proven: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it has sent a right Message-Authenticator: what `auto` goes by.
+    pub fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
     }
 
     pub(crate) fn demands_message_authenticator(&self) -> bool {
@@ -449,6 +485,17 @@ mod tests {
         let new = table();
         new.inherit(&old);
         assert_eq!(proven(&new), [true, false]);
+    }
+
+    #[test]
+    fn a_session_is_asked_about_at_its_nas_or_where_its_records_came_from() {
+        let source: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
+        let at = DynamicAuthorization::At("[2001:db8::1]:3799".parse().unwrap());
+        assert_eq!(at.of(source).to_string(), "[2001:db8::1]:3799");
+        assert_eq!(at.to_string(), "[2001:db8::1]:3799");
+        let there = DynamicAuthorization::Source { port: 1700 };
+        assert_eq!(there.of(source).to_string(), "192.0.2.7:1700");
+        assert_eq!(there.to_string(), "source:1700");
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Settings {
             .with_eap(self.eap.clone())
     }
 
+    /// How the garden is told to a NAS.
+    pub const fn garden(&self) -> &GardenSettings {
+        &self.garden
+    }
+
     /// What a dialect's templates for full access are filled with.
     pub fn full_fill(&self, rates: Rates) -> Fill<'_> {
         fill(rates, &self.garden)

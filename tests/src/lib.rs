@@ -18,6 +18,7 @@
 pub mod browser;
 pub mod clock;
 pub mod curl;
+pub mod dynamic_nas;
 pub mod eapol;
 pub mod garthctl;
 pub mod garthd;

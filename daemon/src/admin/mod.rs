@@ -15,6 +15,7 @@ mod bulk;
 mod catalogue;
 mod holds;
 mod journal;
+mod nas;
 mod network;
 mod openapi;
 mod passes;

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use garth_store::record::Session;
 use garth_subscription::facts::SubscriptionId;
 use serde::{Deserialize, Serialize};
+
+use super::wire::{NasBody, NasDetailBody, ProbeBody};
 
 /// A future that a trait object can return.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -21,6 +24,25 @@ pub trait Network: Send + Sync + 'static {
 
     /// Asks the session's NAS to end it (RFC 5176), and waits for the answer.
     fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer>;
+
+    /// Every NAS of the configuration.
+    ///
+    /// The error is the store's, in words.
+    fn nas_list(&self) -> Answer<'_, Result<Vec<NasBody>, String>>;
+
+    /// One NAS with what it is told; `None` for a name that the configuration does not have.
+    ///
+    /// The error is the store's, in words.
+    fn nas_show(&self, name: String) -> Answer<'_, Result<Option<NasDetailBody>, String>>;
+
+    /// Asks a NAS about a session that cannot exist: at `address`, or wherever it is known to be.
+    ///
+    /// `None` for a name that the configuration does not have; the error says what to give.
+    fn nas_probe(
+        &self,
+        name: String,
+        address: Option<IpAddr>,
+    ) -> Answer<'_, Option<Result<Vec<ProbeBody>, String>>>;
 
     /// What else belongs into `/v1/status`; must not block.
     fn daemon_status(&self) -> DaemonStatus;
@@ -72,6 +94,12 @@ pub struct GardenStatus {
     pub conflicts: u64,
     /// Addresses of subscribers with full access that are walled: must be 0.
     pub paid_but_blocked: u64,
+    /// Sessions of subscribers who have paid that their NAS does not let out of the garden: must be 0.
+    #[serde(default)]
+    pub nas_paid_but_blocked: u64,
+    /// Sessions of subscribers who have not that their NAS does not wall or end.
+    #[serde(default)]
+    pub nas_walled_but_open: u64,
     /// How often the ruleset had to be restored since the start.
     pub restored: u64,
     /// The last failure, for people.
@@ -87,6 +115,18 @@ impl GardenStatus {
             faults.push(format!(
                 "{} addresses of subscribers who have paid are walled",
                 self.paid_but_blocked
+            ));
+        }
+        if self.nas_paid_but_blocked > 0 {
+            faults.push(format!(
+                "{} sessions of subscribers who have paid are blocked at their NAS (garthctl nas list)",
+                self.nas_paid_but_blocked
+            ));
+        }
+        if self.nas_walled_but_open > 0 {
+            faults.push(format!(
+                "{} sessions that should be walled or ended are open at their NAS (garthctl nas list)",
+                self.nas_walled_but_open
             ));
         }
         if let Some(error) = &self.error {
@@ -126,11 +166,18 @@ pub enum DisconnectAnswer {
     Refused {
         /// Error-Cause, if it gave one.
         error_cause: Option<u32>,
+        /// Its name.
+        error_cause_name: Option<String>,
     },
     /// The NAS does not know the session; it was closed here.
     Unknown,
     /// The NAS did not answer.
-    TimedOut,
+    TimedOut {
+        /// How often it was asked.
+        attempts: u8,
+        /// For how long it was waited, in milliseconds.
+        millis: u64,
+    },
     /// The NAS has no `dynamic_authorization` in the configuration.
     NotConfigured,
     /// It could not be sent.
@@ -177,7 +224,15 @@ mod tests {
         };
         assert_eq!(elsewhere.faults(), Vec::<String>::new());
         type Break = fn(&mut GardenStatus);
-        let breaks: [(Break, &str); 5] = [
+        let breaks: [(Break, &str); 7] = [
+            (
+                |garden| garden.nas_paid_but_blocked = 3,
+                "3 sessions of subscribers who have paid",
+            ),
+            (
+                |garden| garden.nas_walled_but_open = 1,
+                "1 sessions that should",
+            ),
             (
                 |garden| garden.paid_but_blocked = 2,
                 "2 addresses of subscribers who have paid",

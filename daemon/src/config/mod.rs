@@ -8,6 +8,7 @@
 
 mod diagnose;
 mod dialects;
+mod dynamic_authorization;
 mod eap;
 mod lifecycle;
 mod raw;
@@ -20,6 +21,7 @@ mod types;
 
 use std::path::{Path, PathBuf};
 
+pub use dynamic_authorization::{DynamicAuthorization, NotAPlace};
 pub use lifecycle::ShownTo;
 pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{

@@ -378,7 +378,7 @@ fn nas(
         Some(text) => problems.choose("nas.message_authenticator", text, &modes),
         None => Some(MessageAuthenticator::Require),
     };
-    let allowed = "an address and port such as 192.0.2.1:3799";
+    let allowed = "an address such as 192.0.2.1 or [2001:db8::1]:3799, or source for the address of each device";
     let dynamic_authorization = match &raw.dynamic_authorization {
         Some(text) => problems
             .parse("nas.dynamic_authorization", text, allowed)

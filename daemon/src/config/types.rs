@@ -14,6 +14,7 @@ use garth_subscription::money::Currency;
 use garth_subscription::policy::Policies;
 use garth_subscription::time::Span;
 
+use super::dynamic_authorization::DynamicAuthorization;
 use super::lifecycle::ShownTo;
 use super::secret::Secret;
 use crate::admin::AdminRole;
@@ -158,7 +159,7 @@ pub struct Nas {
     /// Whether its requests must be signed.
     pub message_authenticator: MessageAuthenticator,
     /// Where it takes CoA and Disconnect requests (RFC 5176).
-    pub dynamic_authorization: Option<SocketAddr>,
+    pub dynamic_authorization: Option<DynamicAuthorization>,
 }
 
 /// When a request must carry a Message-Authenticator (N4).

@@ -80,6 +80,9 @@ pub(super) enum Failure {
     /// A bulk was not done with some; each was told already.
     #[error("subscriptions with which it was not done, each told by name: {0}")]
     Some(u64),
+    /// A NAS does not take what it is asked to; why was told already.
+    #[error("NAS {0} cannot be asked to move sessions")]
+    Nas(String),
     /// A file.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -118,6 +121,7 @@ impl Failure {
             Self::Answer(_)
             | Self::Lines(_)
             | Self::Some(_)
+            | Self::Nas(_)
             | Self::File { .. }
             | Self::Output(_) => Exit::Refused,
         }

@@ -9,6 +9,7 @@
 mod args;
 mod client;
 mod failure;
+mod nas;
 mod open;
 mod output;
 mod portal;

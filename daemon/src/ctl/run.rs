@@ -10,7 +10,7 @@ use super::client::{Client, Path};
 use super::failure::Failure;
 use super::output::Output;
 use super::zone::Zone;
-use super::{portal, requests, show, status, subscription, transfer};
+use super::{nas, portal, requests, show, status, subscription, transfer};
 use crate::admin::wire::{
     DisconnectedBody, EntryBody, Page, PlanBody, PlansAppliedBody, SessionBody,
 };
@@ -35,6 +35,7 @@ pub(super) fn run(cli: Cli, zone: Zone, output: &mut Output) -> Result<(), Failu
         Noun::Ticket(verb) => runtime.block_on(requests::ticket(verb, &client, output)),
         Noun::Quote(verb) => runtime.block_on(requests::quote(verb, &client, output)),
         Noun::Plan(verb) => runtime.block_on(plan(verb, &client, output)),
+        Noun::Nas(verb) => runtime.block_on(nas::run(verb, &client, output)),
         Noun::Session(verb) => runtime.block_on(session(verb, &client, output)),
         Noun::Journal(Journal::List { from, limit }) => {
             runtime.block_on(journal(from, limit, &client, output))

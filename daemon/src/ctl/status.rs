@@ -45,6 +45,7 @@ pub(super) async fn run(all: bool, client: &Client, output: &mut Output) -> Resu
     output.group("Waiting for a person", shown(waiting(&status)))?;
     output.group("Store", shown(store(&status)))?;
     output.group("RADIUS", shown(counters(&status, "radius_")))?;
+    output.group("Told to NASes", shown(counters(&status, "nas_")))?;
     output.group("Garden", shown(garden(&status)))?;
     output.group("Portal and payments", shown(portal(&status)))
 }
@@ -229,7 +230,7 @@ fn all_well(garden: &GardenStatus) -> String {
     format!("ok: {walled} addresses are walled, and nobody who has paid is blocked")
 }
 
-fn garden_numbers(garden: &GardenStatus) -> [(&'static str, String); 10] {
+fn garden_numbers(garden: &GardenStatus) -> [(&'static str, String); 12] {
     let intact = match (garden.backend.as_str(), garden.intact) {
         ("none", _) => "",
         (_, true) => "yes",
@@ -241,6 +242,14 @@ fn garden_numbers(garden: &GardenStatus) -> [(&'static str, String); 10] {
         ("walled IPv4", garden.walled_ipv4.to_string()),
         ("walled IPv6", garden.walled_ipv6.to_string()),
         ("paid but blocked", garden.paid_but_blocked.to_string()),
+        (
+            "paid but blocked at a NAS",
+            garden.nas_paid_but_blocked.to_string(),
+        ),
+        (
+            "walled but open at a NAS",
+            garden.nas_walled_but_open.to_string(),
+        ),
         ("missing", garden.missing.to_string()),
         ("surplus", garden.surplus.to_string()),
         ("shared addresses", garden.conflicts.to_string()),

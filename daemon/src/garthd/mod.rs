@@ -7,6 +7,7 @@
 
 mod clock_watch;
 mod eap;
+mod following;
 mod logging;
 mod observer;
 mod portal;
@@ -36,9 +37,8 @@ use crate::admin::{self, Admin};
 use crate::cashier::Cashier;
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
-use crate::disconnector::Disconnector;
 use crate::enforcer::{Enforcer, Released, Wake};
-use crate::follower::{Changes, Follower};
+use crate::follower::Changes;
 use crate::network::{Meters, RouterNetwork};
 use crate::radius::{self, Shared, Worker};
 use observer::{StoreObserver, Told};
@@ -141,25 +141,14 @@ impl Running {
             radius: workers.iter().map(Worker::counters).collect(),
             dns: resolver::start(&config, &mut essential, &stop).await?,
         };
-        let disconnector = Arc::new(Disconnector::new(
-            store.clone(),
-            Arc::clone(&radius.settings),
-        ));
+        let nas_desk = following::start(&config, &radius, changes, &mut essential, &stop);
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
             Arc::clone(&wake),
-            Arc::clone(&disconnector),
+            nas_desk,
             meters,
         ));
-        start_follower(
-            &config,
-            &store,
-            disconnector,
-            changes,
-            &mut essential,
-            &stop,
-        );
         let admin = start_admin(&config, &store, network, &portal, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
         workers::start(workers, &mut essential)?;
@@ -394,20 +383,6 @@ fn start_tasks(
         let (cashier, stop) = (Arc::clone(cashier), stop.clone());
         essential.spawn(async move { ("payment polling", cashier.poll(every, stop).await) });
     }
-}
-
-fn start_follower(
-    config: &Config,
-    store: &Store,
-    disconnector: Arc<Disconnector>,
-    changes: Arc<Changes>,
-    essential: &mut Essential,
-    stop: &Stop,
-) {
-    let walls_here = config.enforcement != config::Enforcement::None;
-    let follower = Follower::new(store.clone(), disconnector, walls_here);
-    let stop = stop.clone();
-    essential.spawn(async move { ("session follower", follower.run(changes, stop).await) });
 }
 
 fn why_ended(

@@ -48,6 +48,7 @@ impl Observer for StoreObserver {
     }
 
     fn catalogue_changed(&self) {
+        self.changes.everything();
         self.catalogue.send_replace(());
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use garth_enforcement::{Leave, Ruleset};
 use garth_radius::crypto::{Secret, SecretError};
 use garth_radius::dialect::{GardenName, GardenNameError, PortalUrl, PortalUrlError};
-use garth_radius::nas::{MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix};
+use garth_radius::nas::{
+    DynamicAuthorization, MessageAuthenticatorPolicy, Nas, NasError, NasTable, Prefix,
+};
 use garth_radius::server::{GardenSettings, PlanTerms, Settings, Unknown};
 
 use super::eap;
@@ -70,7 +72,14 @@ fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
         config::MessageAuthenticator::Auto => MessageAuthenticatorPolicy::Auto,
         config::MessageAuthenticator::Off => MessageAuthenticatorPolicy::Off,
     };
-    made.dynamic_authorization = nas.dynamic_authorization;
+    made.dynamic_authorization = nas.dynamic_authorization.map(|place| {
+        let port = place.port.unwrap_or(made.dialect.port);
+        place
+            .address
+            .map_or(DynamicAuthorization::Source { port }, |address| {
+                DynamicAuthorization::At((address, port).into())
+            })
+    });
     Ok(made)
 }
 

@@ -41,6 +41,11 @@ impl Directory for IndexDirectory {
         found.is_some()
     }
 
+    fn live_sessions(&self, class: &[u8; CLASS_LEN], station: Option<[u8; 6]>) -> u32 {
+        let id = SubscriptionId(Uuid::from_bytes(*class));
+        self.0.index().live_sessions_of(id, station.map(MacAddress))
+    }
+
     fn routes(&self, class: &[u8; CLASS_LEN]) -> [Option<Route>; FRAMED_ROUTES_MAX] {
         let mut routes = [None; FRAMED_ROUTES_MAX];
         let id = SubscriptionId(Uuid::from_bytes(*class));

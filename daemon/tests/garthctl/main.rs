@@ -622,6 +622,56 @@ fn the_state_of_daemon_garden_and_portal_is_shown() {
 }
 
 #[test]
+fn nases_are_listed_shown_and_probed() {
+    let world = World::empty();
+    let list = world.ok(&["nas", "list"]);
+    assert!(
+        list.contains("pppoe-1") && list.contains("192.0.2.1:3799"),
+        "{list}"
+    );
+    let shown = world.ok(&["nas", "show", "pppoe-1"]);
+    for words in ["sessions named by", "out of the garden", "20000k/100000k"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert_eq!(world.json(&["nas", "list"])[0]["live_sessions"], json!(7));
+    assert_eq!(
+        world.json(&["nas", "show", "pppoe-1"])["identify_by"],
+        json!(["User-Name"])
+    );
+    let probed = world.ok(&["nas", "probe", "pppoe-1"]);
+    assert!(
+        probed.starts_with("ok: NAS pppoe-1 at 192.0.2.1:3799"),
+        "{probed}"
+    );
+    for verb in ["show", "probe"] {
+        let (code, error) = world.refused(&["nas", verb, "bng-9"]);
+        assert!(
+            code == 1 && error.contains("no NAS \"bng-9\""),
+            "{code} {error}"
+        );
+    }
+}
+
+#[test]
+fn a_nas_that_cannot_be_asked_is_exit_code_1_with_the_answers_on_standard_output() {
+    let world = World::empty();
+    let silent = ["nas", "probe", "pppoe-1", "--address", "192.0.2.9"];
+    for arguments in [silent.to_vec(), [&["--json"], &silent[..]].concat()] {
+        let ran = world.run(&arguments, "");
+        assert_eq!(ran.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(said.contains("the text"), "{said}");
+        assert!(
+            stderr(&ran).contains("NAS pppoe-1 cannot be asked"),
+            "{}",
+            stderr(&ran)
+        );
+    }
+    let (code, _) = world.refused(&["nas", "probe", "pppoe-1", "--address", "nowhere"]);
+    assert_eq!(code, 2);
+}
+
+#[test]
 fn a_reader_who_closes_the_pipe_is_told_nothing() {
     let world = populated();
     let socket = world.folder.path().join("admin.sock");

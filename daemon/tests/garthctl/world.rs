@@ -1,11 +1,13 @@
 //! A daemon's admin side in a folder of its own, and `garthctl` run against it.
 
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use garth_daemon::admin::wire::{NasBody, NasDetailBody, ProbeBody};
 use garth_daemon::admin::{
     Admin, Answer, DaemonStatus, DisconnectAnswer, GardenStatus, Network, WallBody, WallState,
     bind, serve,
@@ -65,6 +67,32 @@ impl Observer for Nobody {
     }
 }
 
+/// The one NAS there is.
+fn nas() -> NasBody {
+    NasBody {
+        name: "pppoe-1".to_owned(),
+        address: "192.0.2.1/32".to_owned(),
+        dialect: "mikrotik".to_owned(),
+        transport: "udp".to_owned(),
+        message_authenticator: "require".to_owned(),
+        dynamic_authorization: Some("192.0.2.1:3799".to_owned()),
+        live_sessions: 7,
+        ..NasBody::default()
+    }
+}
+
+/// It knows no CoA; a NAS at 192.0.2.9 says nothing at all.
+fn probe(address: Option<IpAddr>) -> ProbeBody {
+    let is_there = address.is_none_or(|address| address != Ipv4Addr::new(192, 0, 2, 9));
+    ProbeBody {
+        nas: "pppoe-1".to_owned(),
+        to: "192.0.2.1:3799".to_owned(),
+        usable: is_there,
+        text: vec!["the text".to_owned()],
+        ..ProbeBody::default()
+    }
+}
+
 struct TestNetwork;
 
 impl Network for TestNetwork {
@@ -91,6 +119,29 @@ impl Network for TestNetwork {
 
     fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
         Box::pin(async { DisconnectAnswer::Acknowledged })
+    }
+
+    fn nas_list(&self) -> Answer<'_, Result<Vec<NasBody>, String>> {
+        Box::pin(async { Ok(vec![nas()]) })
+    }
+
+    fn nas_show(&self, name: String) -> Answer<'_, Result<Option<NasDetailBody>, String>> {
+        let found = (name == nas().name).then(|| NasDetailBody {
+            nas: nas(),
+            identify_by: vec!["User-Name".to_owned()],
+            coa_full: vec!["Mikrotik-Rate-Limit = \"20000k/100000k\"".to_owned()],
+            ..NasDetailBody::default()
+        });
+        Box::pin(async { Ok(found) })
+    }
+
+    fn nas_probe(
+        &self,
+        name: String,
+        address: Option<IpAddr>,
+    ) -> Answer<'_, Option<Result<Vec<ProbeBody>, String>>> {
+        let probed = (name == nas().name).then(|| Ok(vec![probe(address)]));
+        Box::pin(async { probed })
     }
 
     fn daemon_status(&self) -> DaemonStatus {

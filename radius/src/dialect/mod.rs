@@ -18,6 +18,7 @@ mod built_in;
 pub mod parse;
 #[cfg(test)]
 mod tests;
+mod words;
 
 /// One NAS vendor's way to say full and garden.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,6 +5,7 @@ mod commands;
 mod reverts;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 use super::role::Peer;
 use super::routes::{Needs, ROUTES};
+use super::wire::{NasBody, NasDetailBody, ProbeBody};
 use super::*;
 
 /// When every test begins, in milliseconds: 2026-11-21T12:00:00Z.
@@ -77,6 +79,29 @@ impl Network for TestNetwork {
 
     fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
         Box::pin(async { DisconnectAnswer::Acknowledged })
+    }
+
+    fn nas_list(&self) -> Answer<'_, Result<Vec<NasBody>, String>> {
+        Box::pin(async { Ok(vec![NasBody::default()]) })
+    }
+
+    fn nas_show(&self, name: String) -> Answer<'_, Result<Option<NasDetailBody>, String>> {
+        Box::pin(async move { Ok((name == "pppoe-1").then(NasDetailBody::default)) })
+    }
+
+    fn nas_probe(
+        &self,
+        name: String,
+        address: Option<IpAddr>,
+    ) -> Answer<'_, Option<Result<Vec<ProbeBody>, String>>> {
+        let to = address.ok_or_else(|| "give an address".to_owned());
+        let probed = to.map(|to| {
+            vec![ProbeBody {
+                to: to.to_string(),
+                ..ProbeBody::default()
+            }]
+        });
+        Box::pin(async move { (name == "pppoe-1").then_some(probed) })
     }
 
     fn daemon_status(&self) -> DaemonStatus {

@@ -7,6 +7,7 @@ mod bulk;
 mod catalogue;
 mod entry;
 mod explain;
+mod nas;
 mod request;
 mod session;
 mod subscription;
@@ -24,6 +25,7 @@ pub(crate) use catalogue::plan_kind_name;
 pub use catalogue::{PlanBody, PlansAppliedBody, PriceBody, QuoteBody, QuoteLineBody};
 pub use entry::{ActorBody, ChangeBody, ChangePriceBody, EntryBody, NoteBody, SnapshotBody};
 pub use explain::{ActionBody, ActionsBody, ExplainBody, UnsettledBody};
+pub use nas::{NasBody, NasDetailBody, ProbeBody, ProbedBody, RequestsBody};
 pub use request::{
     ApprovalsBody, ReportBody, ReportRow, RevertAskedBody, RevertBody, RevertPreviewBody,
     ShiftBody, StoredQuoteBody, TicketBody, VerdictBody,

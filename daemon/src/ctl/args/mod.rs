@@ -83,6 +83,9 @@ pub(in crate::ctl) enum Noun {
     /// The catalogue of plans
     #[command(subcommand)]
     Plan(Plan),
+    /// The devices that ask and are told: each `[[nas]]` of the configuration
+    #[command(subcommand)]
+    Nas(Nas),
     /// RADIUS sessions
     #[command(subcommand)]
     Session(Session),
@@ -177,6 +180,29 @@ pub(in crate::ctl) enum Plan {
         /// Show what would change, and change nothing
         #[arg(long)]
         dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::ctl) enum Nas {
+    /// List NASes, and how they do
+    #[command(after_help = "Example:\n  garthctl nas list")]
+    List,
+    /// Show a NAS, and what it is told in an Access-Accept and a CoA-Request
+    #[command(after_help = "Example:\n  garthctl nas show pppoe-1")]
+    Show {
+        /// Which one
+        name: String,
+    },
+    /// Ask a NAS about a session that cannot exist, and say what its answers mean
+    #[command(after_help = "Examples:\n  garthctl nas probe pppoe-1\n  \
+        garthctl nas probe access-net --address 192.0.2.7")]
+    Probe {
+        /// Which one
+        name: String,
+        /// At this address, where one entry is for many devices
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<std::net::IpAddr>,
     },
 }
 

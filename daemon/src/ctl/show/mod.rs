@@ -482,12 +482,21 @@ pub(super) fn disconnected(all: &[DisconnectedBody], output: &mut Output) -> Res
     let words = |answer: &DisconnectAnswer| match answer {
         DisconnectAnswer::DryRun => "would be asked".to_owned(),
         DisconnectAnswer::Acknowledged => "ended".to_owned(),
-        DisconnectAnswer::Refused { error_cause: None } => "the NAS refused".to_owned(),
+        DisconnectAnswer::Refused {
+            error_cause: None, ..
+        } => "the NAS refused and does not say why".to_owned(),
         DisconnectAnswer::Refused {
             error_cause: Some(cause),
-        } => format!("the NAS refused (Error-Cause {cause})"),
+            error_cause_name,
+        } => format!(
+            "the NAS refused: {} (Error-Cause {cause})",
+            error_cause_name.as_deref().unwrap_or("unknown")
+        ),
         DisconnectAnswer::Unknown => "the NAS did not know it; closed here".to_owned(),
-        DisconnectAnswer::TimedOut => "the NAS did not answer".to_owned(),
+        DisconnectAnswer::TimedOut { attempts, millis } => format!(
+            "the NAS did not answer: asked {attempts} times in {} s; see garthctl nas probe",
+            millis / 1_000
+        ),
         DisconnectAnswer::NotConfigured => {
             "the NAS has no dynamic_authorization in the configuration".to_owned()
         }
