@@ -33,12 +33,14 @@ pub(crate) struct Nases {
 
 impl Nases {
     fn of(settings: Arc<Settings>) -> Self {
-        let all = settings.nas().iter();
-        let by_name = all.map(|nas| (Arc::clone(&nas.name), Arc::clone(nas)));
-        Self {
-            by_name: by_name.collect(),
-            settings,
+        let mut by_name = HashMap::new();
+        for nas in settings.nas().iter() {
+            // Of the two entries of what speaks both UDP and RadSec, the first has the secret for requests.
+            by_name
+                .entry(Arc::clone(&nas.name))
+                .or_insert_with(|| Arc::clone(nas));
         }
+        Self { by_name, settings }
     }
 
     /// The settings that they are of.

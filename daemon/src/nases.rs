@@ -19,6 +19,7 @@ use crate::admin::wire::{NasBody, NasDetailBody, ProbeBody, ProbedBody, Requests
 use crate::disconnector::{Disconnector, Nases, nas_address, nas_name, place};
 use crate::dynamic_authorization::{Answered, Counts, Identifiers, Outcome, Request};
 use crate::follower::Alarms;
+use crate::radius::radsec::RadSec;
 
 /// How many live sessions are read at a time.
 const PAGE: usize = 4_096;
@@ -36,6 +37,7 @@ pub(crate) struct NasDesk {
     disconnector: Arc<Disconnector>,
     counts: Counts,
     alarms: Arc<Alarms>,
+    radsec: Option<Arc<RadSec>>,
 }
 
 /// What the live sessions say of a NAS.
@@ -53,12 +55,14 @@ impl NasDesk {
         disconnector: Arc<Disconnector>,
         counts: Counts,
         alarms: Arc<Alarms>,
+        radsec: Option<Arc<RadSec>>,
     ) -> Self {
         Self {
             store,
             disconnector,
             counts,
             alarms,
+            radsec,
         }
     }
 
@@ -84,8 +88,10 @@ impl NasDesk {
     pub(crate) async fn list(&self) -> Result<Vec<NasBody>, String> {
         let nases = self.disconnector.nases(None);
         let seen = self.seen().await?;
+        let mut told = BTreeSet::new();
         let all = nases.settings().nas().iter();
-        Ok(all.map(|nas| self.body(nas, &seen)).collect())
+        let once = all.filter(|nas| told.insert(Arc::clone(&nas.name)));
+        Ok(once.map(|nas| self.body(nas, &nases, &seen)).collect())
     }
 
     /// One of them.
@@ -107,7 +113,7 @@ impl NasDesk {
             Change::Coa { full, garden } => (full, garden),
         };
         Ok(Some(NasDetailBody {
-            nas: self.body(nas, &seen),
+            nas: self.body(nas, &nases, &seen),
             identify_by: nas
                 .dialect
                 .identify_by
@@ -206,16 +212,37 @@ impl NasDesk {
         read.map_err(|error| error.to_string())
     }
 
-    fn body(&self, nas: &Nas, seen: &BTreeMap<Box<str>, Seen>) -> NasBody {
+    fn body(&self, nas: &Nas, nases: &Nases, seen: &BTreeMap<Box<str>, Seen>) -> NasBody {
+        // What speaks both UDP and RadSec has two entries.
+        let entries = || {
+            nases
+                .settings()
+                .nas()
+                .iter()
+                .filter(|one| one.name == nas.name)
+        };
+        let prefix = entries().find_map(|one| one.prefix);
+        let certificate = entries().find_map(|one| one.certificate.as_ref());
+        let transport: Vec<&str> = [prefix.map(|_| "udp"), certificate.map(|_| "radsec")]
+            .into_iter()
+            .flatten()
+            .collect();
+        let radsec_connections = self.radsec.as_ref().map_or(0, |radsec| {
+            let live = radsec.roster().live();
+            let of_nas = live.iter().filter(|live| live.nas == nas.name);
+            u64::try_from(of_nas.count()).expect("there are few connections")
+        });
         let seen = seen.get(&*nas.name).cloned().unwrap_or_default();
         let stuck = self.alarms.stuck();
         let stuck = stuck.get(&*nas.name).copied().unwrap_or_default();
         let count = self.counts.of(&nas.name);
         NasBody {
             name: nas.name.to_string(),
-            address: nas.prefix.to_string(),
+            address: prefix.map(|prefix| prefix.to_string()),
+            certificate: certificate.map(ToString::to_string),
             dialect: nas.dialect.name.to_string(),
-            transport: "udp".to_owned(),
+            transport: transport.join(", "),
+            radsec_connections,
             message_authenticator: match nas.message_authenticator {
                 MessageAuthenticatorPolicy::Require => "require",
                 MessageAuthenticatorPolicy::Auto => "auto",

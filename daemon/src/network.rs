@@ -20,11 +20,14 @@ use crate::config::{Config, Gateway};
 use crate::enforcer::{self, Wake};
 use crate::garthd::resolver::GardenDns;
 use crate::nases::NasDesk;
+use crate::radius::radsec::{RadSec, Version};
 
 /// What counts while it works.
 pub(crate) struct Meters {
     /// One for each RADIUS worker.
     pub(crate) radius: Vec<Arc<Counters>>,
+    /// RadSec, if there is any.
+    pub(crate) radsec: Option<Arc<RadSec>>,
     /// The garden's resolver, if there is one.
     pub(crate) dns: Option<Arc<GardenDns>>,
 }
@@ -94,6 +97,14 @@ impl Meters {
         counted.insert("radius_accounting_committed".to_owned(), committed);
         let abandoned = self.sum(Counters::abandoned);
         counted.insert("radius_accounting_abandoned".to_owned(), abandoned);
+        if let Some(radsec) = &self.radsec {
+            counted.extend(radsec.meters().counted());
+            for version in Version::ALL {
+                let open = radsec.roster().speaking(version);
+                let name = format!("radsec_open_{}", version.label());
+                counted.insert(name, u64::try_from(open).unwrap_or(u64::MAX));
+            }
+        }
         if let Some(dns) = &self.dns {
             let counts = dns::Outcome::ALL
                 .map(|outcome| (format!("dns_{}", outcome.label()), dns.count(outcome)));

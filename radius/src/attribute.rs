@@ -77,6 +77,8 @@ attributes! {
     EVENT_TIMESTAMP = 55;
     /// The CHAP challenge, if not the Request Authenticator (RFC 2865 section 5.40).
     CHAP_CHALLENGE = 60;
+    /// Tag, salt and hidden octets (RFC 2868 section 3.5).
+    TUNNEL_PASSWORD = 69;
     /// A piece of an EAP packet (RFC 3579 section 3.1).
     EAP_MESSAGE = 79;
     /// HMAC-MD5 over the packet (RFC 3579 section 3.2).

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use subtle::ConstantTimeEq;
 
 use crate::UnixSeconds;
+use crate::certificate::CertificateName;
 use crate::crypto::{LANE_BLOCKS_MAX, LANE_JOBS_MAX};
 use crate::duplicates::{Duplicates, Key};
 use crate::eap::EapServer;
@@ -38,6 +39,8 @@ pub(crate) struct Batch<'s> {
     pub(crate) counters: &'s Counters,
     pub(crate) eap: Option<&'s EapServer>,
     pub(crate) now: UnixSeconds,
+    /// What the sender is known by over RadSec; over UDP it is its address.
+    pub(crate) certificate: Option<&'s CertificateName>,
 }
 
 /// A request whose lengths are right, while its Message-Authenticator is computed.
@@ -57,7 +60,10 @@ impl<'s> Batch<'s> {
         decode: impl FnOnce() -> Result<Packet<'a>, DecodeError>,
     ) -> Result<(SocketAddr, ReplyTo<'a, 's>), DropReason> {
         let source = canonical(source);
-        let found = self.settings.nas.find(source.ip());
+        let found = match self.certificate {
+            None => self.settings.nas.find(source.ip()),
+            Some(certificate) => self.settings.nas.find_certificate(certificate),
+        };
         let (nas_index, nas) = found.ok_or(DropReason::UnknownNas)?;
         let to = ReplyTo {
             settings: self.settings,

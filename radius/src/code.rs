@@ -31,4 +31,6 @@ impl Code {
     pub const COA_ACK: Self = Self(44);
     /// The change was refused whole.
     pub const COA_NAK: Self = Self(45);
+    /// The request cannot be answered, and why (RFC 7930 section 4, RFC 9765 section 6.1).
+    pub const PROTOCOL_ERROR: Self = Self(52);
 }

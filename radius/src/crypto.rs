@@ -153,6 +153,33 @@ impl Secret {
         first
     }
 
+    /// Reveals, in place, what hides as a User-Password does (RFC 2865 section 5.2).
+    ///
+    /// `salt` is empty for a User-Password and MS-CHAP-MPPE-Keys; Tunnel-Password and the MS-MPPE keys have one
+    /// of two octets (RFC 2868 section 3.5, RFC 2548 section 2.4.2).
+    pub(crate) fn reveal_blocks(
+        &self,
+        request: &Authenticator,
+        salt: &[u8],
+        blocks: &mut [[u8; BLOCK_LEN]],
+    ) {
+        let mut previous = *request;
+        let mut salt = salt;
+        for block in blocks {
+            let hidden = *block;
+            let mut md5 = Md5::new();
+            md5.update(&**self.octets);
+            md5.update(previous);
+            md5.update(salt);
+            let mut mask: Authenticator = md5.finalize().into();
+            for (octet, mask) in block.iter_mut().zip(&mask) {
+                *octet ^= mask;
+            }
+            mask.zeroize();
+            (previous, salt) = (hidden, &[]);
+        }
+    }
+
     /// Hides a key of up to 32 octets as MS-MPPE-Send-Key and MS-MPPE-Recv-Key do (RFC 2548 section 2.4.2); returns
     /// the octets used. `salt` must be another one for each key of a packet.
     pub(crate) fn hide_key(

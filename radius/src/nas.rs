@@ -1,6 +1,7 @@
 //! The devices we talk to: who they are, what they share with us, how they want to be spoken to.
 //!
 //! [`NasTable::find`] takes the same work for a known and an unknown source: one binary search.
+//! Over RadSec a NAS is known by its certificate ([`NasTable::find_certificate`]) and may be anywhere.
 //!
 //! Not here: reading the configuration file (`daemon`).
 
@@ -11,8 +12,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::certificate::CertificateName;
 use crate::crypto::Secret;
 use crate::dialect::Dialect;
+use crate::radsec;
 
 /// The most NAS entries of one table.
 pub const NAS_COUNT_MAX: usize = 65_536;
@@ -51,6 +54,16 @@ pub enum NasError {
         second: Arc<str>,
         /// The prefix of both.
         prefix: Prefix,
+    },
+    /// Two entries for one certificate.
+    #[error("NAS {second:?} has the same certificate {certificate} as {first:?}")]
+    SameCertificate {
+        /// The earlier entry.
+        first: Arc<str>,
+        /// The later entry.
+        second: Arc<str>,
+        /// What both are known by.
+        certificate: CertificateName,
     },
     /// More entries than [`NAS_COUNT_MAX`].
     #[error("{count} NAS entries are more than {NAS_COUNT_MAX}")]
@@ -190,11 +203,15 @@ impl fmt::Display for DynamicAuthorization {
 }
 
 /// One entry: a device, or a prefix full of devices with one secret.
+///
+/// A device that speaks both UDP and RadSec has two entries of one name: its secrets differ.
 pub struct Nas {
     /// What operators call it.
     pub name: Arc<str>,
-    /// Where its packets come from.
-    pub prefix: Prefix,
+    /// Where its packets come from over UDP; nowhere if `None`.
+    pub prefix: Option<Prefix>,
+    /// What it is known by over RadSec, wherever it is.
+    pub certificate: Option<CertificateName>,
     /// Shared with it.
     pub secret: Secret,
     /// How it is told about rates and gardens.
@@ -211,8 +228,17 @@ impl Nas {
     /// An entry that requires Message-Authenticator and takes no Disconnect or CoA requests.
     pub fn new(name: &str, prefix: Prefix, secret: Secret, dialect: Arc<Dialect>) -> Self {
         Self {
+            prefix: Some(prefix),
+            ..Self::without_prefix(name, secret, dialect)
+        }
+    }
+
+    /// An entry from which nothing is taken: it is there to be sent requests.
+    pub fn without_prefix(name: &str, secret: Secret, dialect: Arc<Dialect>) -> Self {
+        Self {
             name: name.into(),
-            prefix,
+            prefix: None,
+            certificate: None,
             secret,
             dialect,
             message_authenticator: MessageAuthenticatorPolicy::Require,
@@ -224,6 +250,21 @@ impl Nas {
     /// Whether it has sent a right Message-Authenticator: what `auto` goes by.
     pub fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
+    }
+
+    /// An entry that is known by its certificate over RadSec and takes no Disconnect or CoA requests.
+    ///
+    /// Its secret is that of RFC 6614 section 2.3, which everybody knows. So nobody's packets are taken for its
+    /// by what they are signed with, and it need not sign: TLS keeps the man out of the middle whom
+    /// Message-Authenticator is there for (CVE-2024-3596). One that is present is verified all the same, and
+    /// EAP demands it as ever (RFC 3579 section 3.2).
+    pub fn radsec(name: &str, certificate: CertificateName, dialect: Arc<Dialect>) -> Self {
+        let secret = Secret::new(radsec::SECRET).expect("it has six octets");
+        Self {
+            certificate: Some(certificate),
+            message_authenticator: MessageAuthenticatorPolicy::Off,
+            ..Self::without_prefix(name, secret, dialect)
+        }
     }
 
     pub(crate) fn demands_message_authenticator(&self) -> bool {
@@ -247,15 +288,19 @@ impl fmt::Debug for Nas {
         f.debug_struct("Nas")
             .field("name", &self.name)
             .field("prefix", &self.prefix)
+            .field("certificate", &self.certificate)
             .field("dialect", &self.dialect.name)
             .finish_non_exhaustive()
     }
 }
 
-/// Finds the NAS of a source address by longest prefix. A clone has the same entries, not copies of them.
+/// Finds the NAS of a source address by longest prefix, and that of a certificate. A clone has the same
+/// entries, not copies of them.
 #[derive(Clone, Debug, Default)]
 pub struct NasTable {
     nas: Vec<Arc<Nas>>,
+    /// Positions.
+    certificates: BTreeMap<CertificateName, usize>,
     v4: Ranges<u32>,
     v6: Ranges<u128>,
 }
@@ -277,7 +322,7 @@ impl NasTable {
     /// Takes all entries, in any order.
     ///
     /// # Errors
-    /// When two entries have one prefix, or there are too many.
+    /// When two entries have one prefix or certificate, or there are too many.
     pub fn new(nas: Vec<Nas>) -> Result<Self, NasError> {
         if nas.len() > NAS_COUNT_MAX {
             return Err(NasError::TooMany { count: nas.len() });
@@ -286,6 +331,7 @@ impl NasTable {
         Ok(Self {
             v4: Ranges::new(&nas, true, |bits| u32::try_from(bits).ok())?,
             v6: Ranges::new(&nas, false, Some)?,
+            certificates: by_certificate(&nas)?,
             nas,
         })
     }
@@ -298,6 +344,12 @@ impl NasTable {
             IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
             IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
         }?;
+        Some((index, &self.nas[index]))
+    }
+
+    /// The entry that is known by `certificate`, and its position in the table.
+    pub fn find_certificate(&self, certificate: &CertificateName) -> Option<(usize, &Arc<Nas>)> {
+        let index = *self.certificates.get(certificate)?;
         Some((index, &self.nas[index]))
     }
 
@@ -318,11 +370,15 @@ impl NasTable {
 
     /// Keeps what `auto` entries have learned when a table replaces `old`.
     pub(crate) fn inherit(&self, old: &Self) {
-        let now: BTreeMap<Prefix, &Arc<Nas>> =
-            self.nas.iter().map(|nas| (nas.prefix, nas)).collect();
+        let now: BTreeMap<Prefix, &Arc<Nas>> = self
+            .nas
+            .iter()
+            .filter_map(|nas| Some((nas.prefix?, nas)))
+            .collect();
         for before in &old.nas {
             if before.proven.load(Ordering::Relaxed)
-                && let Some(after) = now.get(&before.prefix)
+                && let Some(prefix) = before.prefix
+                && let Some(after) = now.get(&prefix)
                 && after.secret.same(&before.secret)
             {
                 after.prove_message_authenticator();
@@ -338,30 +394,32 @@ impl<Number: Copy + Ord> Ranges<Number> {
         v4: bool,
         narrow: impl Fn(u128) -> Option<Number>,
     ) -> Result<Self, NasError> {
-        let mut order: Vec<usize> = (0..nas.len())
-            .filter(|index| nas[*index].prefix.address.is_ipv4() == v4)
+        let mut order: Vec<(Prefix, usize)> = nas
+            .iter()
+            .enumerate()
+            .filter_map(|(index, nas)| Some((nas.prefix?, index)))
+            .filter(|(prefix, _)| prefix.address.is_ipv4() == v4)
             .collect();
         // A prefix comes before the longer ones inside it.
-        order.sort_by_key(|index| (nas[*index].prefix.first(), nas[*index].prefix.length));
+        order.sort_by_key(|(prefix, _)| (prefix.first(), prefix.length));
         let mut edges = Edges::default();
-        let mut open: Vec<usize> = Vec::new();
-        for index in order {
-            let prefix = nas[index].prefix;
-            edges.close_before(prefix.first(), nas, &mut open);
-            if let Some(outer) = open.last()
-                && nas[*outer].prefix == prefix
+        let mut open: Vec<(Prefix, usize)> = Vec::new();
+        for (prefix, index) in order {
+            edges.close_before(prefix.first(), &mut open);
+            if let Some((outer, first)) = open.last()
+                && *outer == prefix
             {
                 return Err(NasError::SamePrefix {
-                    first: Arc::clone(&nas[*outer].name),
+                    first: Arc::clone(&nas[*first].name),
                     second: Arc::clone(&nas[index].name),
                     prefix,
                 });
             }
             edges.push(prefix.first(), Some(index));
-            open.push(index);
+            open.push((prefix, index));
         }
-        while let Some(index) = open.pop() {
-            edges.end(nas[index].prefix, &open);
+        while let Some((prefix, _)) = open.pop() {
+            edges.end(prefix, &open);
         }
         let edges = edges.0.into_iter();
         let (begins, owners) = edges
@@ -383,16 +441,16 @@ struct Edges(Vec<(u128, u32)>);
 
 impl Edges {
     /// Closes the open prefixes that end before `first`.
-    fn close_before(&mut self, first: u128, nas: &[Arc<Nas>], open: &mut Vec<usize>) {
-        while let Some(index) = open.pop_if(|index| nas[*index].prefix.last() < first) {
-            self.end(nas[index].prefix, open);
+    fn close_before(&mut self, first: u128, open: &mut Vec<(Prefix, usize)>) {
+        while let Some((prefix, _)) = open.pop_if(|(prefix, _)| prefix.last() < first) {
+            self.end(prefix, open);
         }
     }
 
-    fn end(&mut self, prefix: Prefix, open: &[usize]) {
+    fn end(&mut self, prefix: Prefix, open: &[(Prefix, usize)]) {
         // Nothing lies behind the last address of all.
         if let Some(next) = prefix.last().checked_add(1) {
-            self.push(next, open.last().copied());
+            self.push(next, open.last().map(|(_, index)| *index));
         }
     }
 
@@ -402,6 +460,23 @@ impl Edges {
         let position = |index| u32::try_from(index).expect("there are NAS_COUNT_MAX entries");
         self.0.push((begin, index.map_or(NOBODY, position)));
     }
+}
+
+fn by_certificate(nas: &[Arc<Nas>]) -> Result<BTreeMap<CertificateName, usize>, NasError> {
+    let mut positions = BTreeMap::new();
+    for (index, second) in nas.iter().enumerate() {
+        let Some(certificate) = &second.certificate else {
+            continue;
+        };
+        if let Some(first) = positions.insert(certificate.clone(), index) {
+            return Err(NasError::SameCertificate {
+                first: Arc::clone(&nas[first].name),
+                second: Arc::clone(&second.name),
+                certificate: certificate.clone(),
+            });
+        }
+    }
+    Ok(positions)
 }
 
 /// The source as an IPv4 address, if it is one or is IPv4-mapped.
@@ -509,6 +584,48 @@ mod tests {
         );
     }
 
+    const FINGERPRINT: &str =
+        "fingerprint:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn radsec_nas(name: &str, certificate: &str) -> Nas {
+        let dialect = Arc::new(Dialect::generic());
+        Nas::radsec(name, certificate.parse().unwrap(), dialect)
+    }
+
+    #[test]
+    fn n7_nas_is_found_by_its_certificate_and_by_no_address() {
+        let table = NasTable::new(vec![
+            nas("udp", "10.0.0.0/8"),
+            radsec_nas("named", "NAS.example.net"),
+            radsec_nas("pinned", FINGERPRINT),
+        ])
+        .unwrap();
+        let by = |text: &str| {
+            let (index, nas) = table.find_certificate(&text.parse().unwrap())?;
+            assert_eq!(table.nas[index].name, nas.name);
+            Some(nas.name.to_string())
+        };
+        assert_eq!(by("nas.EXAMPLE.net").as_deref(), Some("named"));
+        assert_eq!(
+            by(&FINGERPRINT.replace("aabb", "AA:bb")).as_deref(),
+            Some("pinned")
+        );
+        assert_eq!(by("example.net"), None);
+        assert_eq!(by(&FINGERPRINT.replace("00", "01")), None);
+        assert_eq!(found(&table, "::1"), None);
+        assert_eq!(found(&table, "0.0.0.0"), None);
+    }
+
+    #[test]
+    fn one_certificate_twice_is_refused() {
+        let entries = vec![radsec_nas("a", "x.example"), radsec_nas("b", "X.example")];
+        let error = NasTable::new(entries).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "NAS \"b\" has the same certificate x.example as \"a\""
+        );
+    }
+
     #[test]
     fn sloppy_prefixes_are_refused() {
         for text in [
@@ -538,9 +655,9 @@ mod tests {
                 let bits = bits & 0xC000_0003;
                 let mask = u32::MAX.checked_shl(u32::from(32 - length)).unwrap_or(0);
                 let prefix = Prefix::new(IpAddr::V4(Ipv4Addr::from_bits(bits & mask)), length).unwrap();
-                if entries.iter().all(|entry| entry.prefix != prefix) {
+                if entries.iter().all(|entry| entry.prefix != Some(prefix)) {
                     let mut entry = nas("n", "0.0.0.0/0");
-                    entry.prefix = prefix;
+                    entry.prefix = Some(prefix);
                     entries.push(entry);
                 }
             }
@@ -548,10 +665,10 @@ mod tests {
             for source in sources.into_iter().flat_map(|s| [s, s & 0xC000_0003]) {
                 let address = IpAddr::V4(Ipv4Addr::from_bits(source));
                 let linear = table.nas.iter()
-                    .filter(|nas| nas.prefix.first() <= u128::from(source) && u128::from(source) <= nas.prefix.last())
-                    .max_by_key(|nas| nas.prefix.length)
-                    .map(|nas| nas.prefix);
-                prop_assert_eq!(table.find(address).map(|(_, nas)| nas.prefix), linear);
+                    .filter_map(|nas| nas.prefix)
+                    .filter(|prefix| prefix.first() <= u128::from(source) && u128::from(source) <= prefix.last())
+                    .max_by_key(|prefix| prefix.length);
+                prop_assert_eq!(table.find(address).and_then(|(_, nas)| nas.prefix), linear);
             }
         }
     }

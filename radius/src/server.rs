@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::UnixSeconds;
 use crate::accounting::AccountingRecord;
 use crate::batch::{self, Batch, CHUNK};
+use crate::certificate::CertificateName;
 use crate::directory::Directory;
 use crate::duplicates::Duplicates;
 use crate::eap::EapServer;
@@ -84,7 +85,7 @@ pub enum AccountVerdict<'a> {
     },
 }
 
-/// A RADIUS server for both ports. One per worker thread; owns its duplicate cache and counters.
+/// A RADIUS server for both ports, and for RadSec. One per worker thread; owns its duplicate cache and counters.
 pub struct Server {
     settings: Arc<Settings>,
     duplicates: Duplicates,
@@ -220,8 +221,54 @@ impl Server {
         given.expect("every datagram gets a verdict")
     }
 
+    /// Answers a lone packet of a RadSec connection from `source`, whose NAS showed `certificate`.
+    ///
+    /// The same source, identifier and Request Authenticator within some seconds are a duplicate here too: after
+    /// a lost connection a NAS may send again what it has no answer to, from the same port.
+    pub fn authenticate_radsec(
+        &mut self,
+        now: UnixSeconds,
+        certificate: &CertificateName,
+        datagram: Datagram<'_>,
+        directory: &impl Directory,
+        reply: &mut ReplyBuffer,
+    ) -> Verdict {
+        let mut verdict = Verdict::Drop(DropReason::UnknownNas);
+        let mut batch = Batch {
+            certificate: Some(certificate),
+            ..self.batch(now)
+        };
+        batch.authenticate::<1>(
+            &[datagram],
+            directory,
+            slice::from_mut(reply),
+            slice::from_mut(&mut verdict),
+        );
+        verdict
+    }
+
+    /// Reads a lone packet of a RadSec connection, as [`Self::account`] does.
+    pub fn account_radsec<'a>(
+        &mut self,
+        now: UnixSeconds,
+        certificate: &CertificateName,
+        datagram: Datagram<'a>,
+        reply: &mut ReplyBuffer,
+    ) -> AccountVerdict<'a> {
+        let mut given = None;
+        let mut batch = Batch {
+            certificate: Some(certificate),
+            ..self.batch(now)
+        };
+        batch.account::<1>(&[datagram], slice::from_mut(reply), |_, verdict| {
+            given = Some(verdict);
+        });
+        given.expect("every datagram gets a verdict")
+    }
+
     fn batch(&mut self, now: UnixSeconds) -> Batch<'_> {
         Batch {
+            certificate: None,
             settings: &self.settings,
             duplicates: &mut self.duplicates,
             lanes: &mut self.lanes,

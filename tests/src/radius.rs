@@ -2,7 +2,7 @@
 //!
 //! Its octets are those of [`wire`], which shares no code with the `radius` crate.
 
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -48,9 +48,24 @@ impl Client {
     ///
     /// When there is no socket.
     pub fn connect(namespace: &Namespace, port: u16, timeout: Duration) -> Result<Self> {
+        let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self::connect_to(namespace, here(0), here(port), timeout)
+    }
+
+    /// The same, from one address to another: answers from elsewhere are not heard.
+    ///
+    /// # Errors
+    ///
+    /// When there is no socket.
+    pub fn connect_to(
+        namespace: &Namespace,
+        from: SocketAddr,
+        to: SocketAddr,
+        timeout: Duration,
+    ) -> Result<Self> {
         let socket = namespace.enter(|| -> Result<UdpSocket> {
-            let socket = UdpSocket::bind("127.0.0.1:0").context("a UDP socket")?;
-            socket.connect(("127.0.0.1", port)).context("its peer")?;
+            let socket = UdpSocket::bind(from).context("a UDP socket")?;
+            socket.connect(to).context("its peer")?;
             Ok(socket)
         })??;
         socket

@@ -11,6 +11,7 @@ mod dialects;
 mod dynamic_authorization;
 mod eap;
 mod lifecycle;
+mod nas;
 mod raw;
 mod realms;
 mod secret;
@@ -27,7 +28,7 @@ pub use secret::{SECRET_LEN_MAX, Secret, SecretError};
 pub use types::{
     Accounting, Admin, Billing, CertificateFiles, Config, Eap, Enforcement, Garden, Gateway,
     InterfacePattern, MessageAuthenticator, NamePattern, Nas, OnStop, Portal, Prefix, PublicUrl,
-    Radius, Roles, Sandbox, Store, UnknownSubscriber, Who,
+    RadSec, Radius, Radius11, Roles, Sandbox, Store, UnknownSubscriber, Who,
 };
 
 use diagnose::Problems;

@@ -29,6 +29,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) radius: Radius,
     pub(super) eap: Option<Spanned<Eap>>,
+    pub(super) radsec: Option<Radsec>,
     #[serde(default)]
     pub(super) realm: Vec<Spanned<Realm>>,
     #[serde(default)]
@@ -109,9 +110,20 @@ pub(super) struct Accounting {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Radsec {
+    pub(super) listen: Option<Vec<Text>>,
+    pub(super) certificate_file: PathBuf,
+    pub(super) key_file: PathBuf,
+    pub(super) client_ca_file: PathBuf,
+    pub(super) radius_1_1: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Nas {
     pub(super) name: Text,
-    pub(super) address: Text,
+    pub(super) address: Option<Text>,
+    pub(super) certificate: Option<Text>,
     pub(super) secret: Option<Text>,
     pub(super) secret_file: Option<Text>,
     pub(super) secret_credential: Option<Text>,

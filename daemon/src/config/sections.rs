@@ -3,12 +3,10 @@
 //! Every function reports through [`Problems`] and goes on, so that one run shows all faults.
 //! `None` means that something was reported.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use garth_radius::dialect::{Dialect, PORTAL_URL_LEN_MAX};
+use garth_radius::dialect::PORTAL_URL_LEN_MAX;
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::money::Currency;
@@ -16,17 +14,16 @@ use garth_subscription::time::Span;
 use toml::Spanned;
 
 use super::diagnose::Problems;
-use super::dialects::{Dialects, Names, dialects};
+use super::dialects::{Names, dialects};
 use super::eap;
 use super::lifecycle::{self, Partner, PartnerPortal};
-use super::raw;
 use super::realms::realms;
 use super::secret::Secret;
 use super::types::{
     Accounting, Admin, Billing, CertificateFiles, Config, Enforcement, Garden, Gateway,
-    InterfacePattern, MessageAuthenticator, Nas, OnStop, Portal, Prefix, PublicUrl, Radius, Roles,
-    Sandbox, Store, UnknownSubscriber,
+    InterfacePattern, OnStop, Portal, PublicUrl, Radius, Roles, Sandbox, Store, UnknownSubscriber,
 };
+use super::{nas, raw};
 use crate::admin::AdminRole;
 
 /// What an address to listen on looks like.
@@ -36,8 +33,6 @@ const URL: &str = "such as https://portal.example.net";
 /// What an interface looks like.
 const INTERFACE: &str =
     "up to 15 letters, digits, - _ . @, such as lan0; a * at its end stands for the rest";
-/// The most NAS entries: the table is scanned by prefix length.
-const NAS_MAX: usize = 10_000;
 
 /// What redb keeps unless it is told otherwise, in MiB: enough that an import of a million takes less
 /// than half a minute, and little beside the index of those.
@@ -69,6 +64,10 @@ pub(super) fn checked(
     let time = time(&file.time, problems);
     let radius = radius(&file.radius, &file.realm, problems);
     let eap = eap::section(file.eap, problems);
+    let radsec = match &file.radsec {
+        Some(raw) => nas::radsec(raw, problems).map(Some),
+        None => Some(None),
+    };
     let garden = garden(&file.garden, problems);
     let interim_seconds = garden.as_ref().map(|garden| garden.interim_seconds);
     let accounting = accounting(&file.accounting, interim_seconds, problems);
@@ -84,7 +83,13 @@ pub(super) fn checked(
         },
     };
     let dialects = dialects(&file.dialect, names, problems);
-    let nas = all_nas(&file.nas, &dialects, credentials, problems);
+    let nas = nas::all(
+        &file.nas,
+        file.radsec.is_some(),
+        &dialects,
+        credentials,
+        problems,
+    );
     if let (Some(raw), Some(None)) = (&file.enforcement, &portal)
         && raw.get_ref().backend.get_ref() == "nftables"
     {
@@ -106,6 +111,7 @@ pub(super) fn checked(
         radius: radius?,
         eap: eap?,
         accounting: accounting?,
+        radsec: radsec?,
         nas: nas?,
         garden: garden?,
         enforcement: enforcement?,
@@ -298,131 +304,16 @@ fn radius(
     })
 }
 
-fn addresses(key: &str, texts: &[raw::Text], problems: &mut Problems) -> Option<Vec<SocketAddr>> {
+pub(super) fn addresses(
+    key: &str,
+    texts: &[raw::Text],
+    problems: &mut Problems,
+) -> Option<Vec<SocketAddr>> {
     let addresses: Vec<_> = texts
         .iter()
         .filter_map(|text| problems.parse(key, text, LISTEN))
         .collect();
     (addresses.len() == texts.len()).then_some(addresses)
-}
-
-fn all_nas(
-    raw: &[Spanned<raw::Nas>],
-    dialects: &Dialects,
-    credentials: Option<&Path>,
-    problems: &mut Problems,
-) -> Option<Vec<Nas>> {
-    if let Some(surplus) = raw.get(NAS_MAX) {
-        let message = format!("more than {NAS_MAX} entries");
-        problems.add("nas", surplus.span(), message, None);
-        return None;
-    }
-    let mut names = HashMap::new();
-    let mut prefixes = HashMap::new();
-    let mut all = Vec::with_capacity(raw.len());
-    for entry in raw {
-        let entry = entry.get_ref();
-        let Some(nas) = nas(entry, dialects, credentials, problems) else {
-            continue;
-        };
-        if names.insert(nas.name.clone(), ()).is_some() {
-            let message = format!("{:?} is given twice", nas.name);
-            problems.add(
-                "nas.name",
-                entry.name.span(),
-                message,
-                Some("a name of its own"),
-            );
-        }
-        if let Some(other) = prefixes.insert(nas.prefix, nas.name.clone()) {
-            problems.add(
-                "nas.address",
-                entry.address.span(),
-                format_args!("{:?} is that of {other} already", entry.address.get_ref()),
-                Some("a prefix of its own; a longer one inside another is fine"),
-            );
-        }
-        all.push(nas);
-    }
-    (all.len() == raw.len()).then_some(all)
-}
-
-fn nas(
-    raw: &raw::Nas,
-    dialects: &Dialects,
-    credentials: Option<&Path>,
-    problems: &mut Problems,
-) -> Option<Nas> {
-    const NAME_LEN_MAX: usize = 64;
-    let name = raw.name.get_ref();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    let named = (1..=NAME_LEN_MAX).contains(&name.len()) && name.bytes().all(plain);
-    if !named {
-        let message = format!("{name:?} is no name");
-        let allowed = "1 to 64 letters, digits and - _ .";
-        problems.add("nas.name", raw.name.span(), message, Some(allowed));
-    }
-    let prefix_allowed = "an address or prefix such as 192.0.2.0/24 or 2001:db8::1";
-    let prefix: Option<Prefix> = problems.parse("nas.address", &raw.address, prefix_allowed);
-    let secret = secret(raw, credentials, problems);
-    let dialect = match &raw.dialect {
-        Some(text) => dialects.choose("nas.dialect", text, problems),
-        None => Some(Arc::new(Dialect::generic())),
-    };
-    let modes = [
-        ("require", MessageAuthenticator::Require),
-        ("auto", MessageAuthenticator::Auto),
-        ("off", MessageAuthenticator::Off),
-    ];
-    let message_authenticator = match &raw.message_authenticator {
-        Some(text) => problems.choose("nas.message_authenticator", text, &modes),
-        None => Some(MessageAuthenticator::Require),
-    };
-    let allowed = "an address such as 192.0.2.1 or [2001:db8::1]:3799, or source for the address of each device";
-    let dynamic_authorization = match &raw.dynamic_authorization {
-        Some(text) => problems
-            .parse("nas.dynamic_authorization", text, allowed)
-            .map(Some),
-        None => Some(None),
-    };
-    Some(Nas {
-        name: named.then(|| name.as_str().into())?,
-        prefix: prefix?,
-        secret: secret?,
-        dialect: dialect?,
-        message_authenticator: message_authenticator?,
-        dynamic_authorization: dynamic_authorization?,
-    })
-}
-
-/// The one secret of a NAS. Its text is never part of a complaint.
-fn secret(raw: &raw::Nas, credentials: Option<&Path>, problems: &mut Problems) -> Option<Secret> {
-    let allowed = "one of secret_file, secret_credential or secret";
-    let (key, span, read) = match (&raw.secret_file, &raw.secret_credential, &raw.secret) {
-        (Some(path), None, None) => (
-            "nas.secret_file",
-            path.span(),
-            Secret::from_file(Path::new(path.get_ref())),
-        ),
-        (None, Some(name), None) => (
-            "nas.secret_credential",
-            name.span(),
-            Secret::from_credential(credentials, name.get_ref()),
-        ),
-        (None, None, Some(text)) => ("nas.secret", text.span(), Secret::inline(text.get_ref())),
-        (None, None, None) => {
-            let message = format!("{:?} has no secret", raw.name.get_ref());
-            problems.add("nas.secret_file", raw.name.span(), message, Some(allowed));
-            return None;
-        }
-        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
-            let message = format!("{:?} has more than one secret", raw.name.get_ref());
-            problems.add("nas.secret_file", raw.name.span(), message, Some(allowed));
-            return None;
-        }
-    };
-    read.inspect_err(|error| problems.add(key, span, error, Some(allowed)))
-        .ok()
 }
 
 fn garden(raw: &raw::Garden, problems: &mut Problems) -> Option<Garden> {

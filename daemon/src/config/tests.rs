@@ -84,7 +84,7 @@ fn the_configuration_of_the_design_is_taken() {
     let config = taken(DESIGN);
     assert_eq!(config.nas.len(), 1);
     assert_eq!(config.nas[0].dialect.name, "mikrotik");
-    assert_eq!(config.nas[0].secret.expose(), b"tulip");
+    assert_eq!(config.nas[0].secret.as_ref().unwrap().expose(), b"tulip");
     assert_eq!(config.radius.auth.len(), 2);
     assert_eq!(config.billing.tz, chrono_tz::Europe::Vienna);
     assert_eq!(
@@ -277,11 +277,14 @@ fn a_secret_comes_from_a_file_or_a_credential_without_its_newline() {
         "secret = \"tulip\"",
         &format!("secret_file = {:?}", path.display().to_string()),
     );
-    assert_eq!(taken(&by_file).nas[0].secret.expose(), b"rose");
+    assert_eq!(
+        taken(&by_file).nas[0].secret.as_ref().unwrap().expose(),
+        b"rose"
+    );
     let by_credential = DESIGN.replace("secret = \"tulip\"", "secret_credential = \"pppoe-1\"");
     let config = Config::read("garthd.toml", &by_credential, Some(folder.path()))
         .unwrap_or_else(|report| panic!("{report:?}"));
-    assert_eq!(config.nas[0].secret.expose(), b"rose");
+    assert_eq!(config.nas[0].secret.as_ref().unwrap().expose(), b"rose");
     assert!(complaints(&by_credential)[0].contains("CREDENTIALS_DIRECTORY is not set"));
     let outside = by_credential.replace("\"pppoe-1\"\ndialect", "\"../pppoe-1\"\ndialect");
     assert!(Config::read("garthd.toml", &outside, Some(folder.path())).is_err());
@@ -303,6 +306,83 @@ fn a_nas_has_one_secret_a_name_and_a_prefix_of_its_own() {
         told[0].contains("nas.secret_file: \"pppoe-1\" has no secret"),
         "{told:?}"
     );
+}
+
+const RADSEC: &str = r#"
+[radsec]
+certificate_file = "/etc/garth/radsec.crt"
+key_file = "/etc/garth/radsec.key"
+client_ca_file = "/etc/garth/radsec-ca.crt"
+"#;
+
+#[test]
+fn n7_a_nas_is_known_by_its_address_its_certificate_or_both() {
+    let named = "[[nas]]\nname = \"olt\"\ncertificate = \"OLT.example.net\"\n";
+    let both = DESIGN.replace(
+        "secret = \"tulip\"",
+        "secret = \"tulip\"\ncertificate = \"a.example\"",
+    );
+    let config = taken(&format!("{both}{RADSEC}{named}"));
+    let certificate = |at: usize| config.nas[at].certificate.as_ref().map(ToString::to_string);
+    assert_eq!(certificate(0).as_deref(), Some("a.example"));
+    assert_eq!(certificate(1).as_deref(), Some("olt.example.net"));
+    assert!(config.nas[0].prefix.is_some() && config.nas[0].secret.is_some());
+    assert!(config.nas[1].prefix.is_none() && config.nas[1].secret.is_none());
+    let radsec = config.radsec.unwrap();
+    assert_eq!(
+        radsec.listen,
+        [
+            "0.0.0.0:2083".parse().unwrap(),
+            "[::]:2083".parse().unwrap()
+        ]
+    );
+    assert_eq!(radsec.radius_1_1, Radius11::Allow);
+    assert!(taken(DESIGN).radsec.is_none());
+    let told = taken(&format!(
+        "{DESIGN}{RADSEC}listen = [\"[::1]:2083\"]\nradius_1_1 = \"require\"\n"
+    ));
+    let radsec = told.radsec.unwrap();
+    assert_eq!(radsec.listen, ["[::1]:2083".parse().unwrap()]);
+    assert_eq!(radsec.radius_1_1, Radius11::Require);
+}
+
+#[test]
+fn n7_what_is_wrong_with_radsec_is_told() {
+    let olt = "[[nas]]\nname = \"olt\"\n";
+    let named = "certificate = \"olt.example.net\"\n";
+    for (text, told) in [
+        (
+            format!("{DESIGN}{olt}"),
+            "nas.address: \"olt\" has neither address nor certificate",
+        ),
+        (
+            format!("{DESIGN}{olt}{named}"),
+            "nas.certificate: it is for RadSec, and nothing listens for that | add a [radsec]",
+        ),
+        (
+            format!("{DESIGN}{RADSEC}{olt}certificate = \"*.example\"\n"),
+            "nas.certificate: \"*.example\": neither a DNS name nor a fingerprint",
+        ),
+        (
+            format!("{DESIGN}{RADSEC}{olt}{named}[[nas]]\nname = \"two\"\n{named}"),
+            "nas.certificate: \"olt.example.net\" is that of olt already",
+        ),
+        (
+            format!("{DESIGN}{RADSEC}{olt}{named}dynamic_authorization = \"192.0.2.9:3799\"\n"),
+            "nas.secret_file: \"olt\" has no secret",
+        ),
+        (
+            format!("{DESIGN}{RADSEC}radius_1_1 = \"yes\"\n"),
+            "allowed: allow, require, forbid",
+        ),
+        (
+            format!("{DESIGN}{RADSEC}listen = [\"2083\"]\n"),
+            "radsec.listen",
+        ),
+    ] {
+        let complaints = complaints(&text);
+        assert!(complaints[0].contains(told), "{told}: {complaints:?}");
+    }
 }
 
 #[test]

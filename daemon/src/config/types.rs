@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use garth_radius::certificate::CertificateName;
 use garth_radius::dialect::Dialect;
 use garth_radius::eap::{EapMethod, TlsVersion};
 use garth_radius::realm::Realms;
@@ -35,6 +36,8 @@ pub struct Config {
     pub eap: Option<Eap>,
     /// When sessions are given up.
     pub accounting: Accounting,
+    /// RADIUS over TLS; none without the section.
+    pub radsec: Option<RadSec>,
     /// Who may ask RADIUS.
     pub nas: Vec<Nas>,
     /// What the walled get.
@@ -95,6 +98,31 @@ pub struct Radius {
     pub realms: Realms,
 }
 
+/// `[radsec]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RadSec {
+    /// Where NASes connect; empty: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// Our own certificate chain and key.
+    pub certificate: CertificateFiles,
+    /// PEM of the authorities that NASes' certificates are of, read again on reload.
+    pub client_ca: PathBuf,
+    /// Whether RADIUS/1.1 is spoken.
+    pub radius_1_1: Radius11,
+}
+
+/// Whether RADIUS/1.1 (RFC 9765) is spoken.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Radius11 {
+    /// With every NAS that can.
+    #[default]
+    Allow,
+    /// With every NAS; others are refused.
+    Require,
+    /// Never.
+    Forbid,
+}
+
 /// An IPv4 or IPv6 prefix without host bits; an address alone is its own prefix.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Prefix {
@@ -150,10 +178,12 @@ impl FromStr for Prefix {
 pub struct Nas {
     /// Its name in logs, sessions and metrics; unique.
     pub name: Box<str>,
-    /// Where its requests come from; unique.
-    pub prefix: Prefix,
-    /// What it and we sign with.
-    pub secret: Secret,
+    /// Where its requests come from over UDP; unique.
+    pub prefix: Option<Prefix>,
+    /// What its certificate is known by over RadSec; unique. It has this, or a prefix, or both.
+    pub certificate: Option<CertificateName>,
+    /// What it and we sign with over UDP; there if anything goes over UDP.
+    pub secret: Option<Secret>,
     /// How it is told speeds and walls.
     pub dialect: Arc<Dialect>,
     /// Whether its requests must be signed.

@@ -50,7 +50,7 @@ fn list(all: &[NasBody], output: &mut Output) -> Result<(), Failure> {
     let zone = output.zone();
     let header = [
         "NAME",
-        "ADDRESS",
+        "KNOWN BY",
         "DIALECT",
         "TRANSPORT",
         "SIGNED",
@@ -66,9 +66,9 @@ fn list(all: &[NasBody], output: &mut Output) -> Result<(), Failure> {
     let rows = all.iter().map(|nas| {
         vec![
             nas.name.clone(),
-            nas.address.clone(),
+            known_by(nas),
             nas.dialect.clone(),
-            nas.transport.clone(),
+            transport(nas),
             signed(nas),
             nas.dynamic_authorization.clone().unwrap_or_default(),
             nas.live_sessions.to_string(),
@@ -83,6 +83,22 @@ fn list(all: &[NasBody], output: &mut Output) -> Result<(), Failure> {
         ]
     });
     output.table(&header, rows)
+}
+
+/// Its prefix, its certificate, or both.
+fn known_by(nas: &NasBody) -> String {
+    let both = [&nas.address, &nas.certificate];
+    let known: Vec<&str> = both.into_iter().flatten().map(String::as_str).collect();
+    known.join(", ")
+}
+
+/// `udp`, or `radsec (2 connections)`.
+fn transport(nas: &NasBody) -> String {
+    match (&nas.certificate, nas.radsec_connections) {
+        (None, _) => nas.transport.clone(),
+        (Some(_), 1) => format!("{} (1 connection)", nas.transport),
+        (Some(_), count) => format!("{} ({count} connections)", nas.transport),
+    }
 }
 
 /// `auto, proven`: what it must prove, and that it has.
@@ -100,9 +116,9 @@ fn show(one: &NasDetailBody, output: &mut Output) -> Result<(), Failure> {
     let nas = &one.nas;
     output.pairs([
         ("name", nas.name.clone()),
-        ("address", nas.address.clone()),
+        ("known by", known_by(nas)),
         ("dialect", nas.dialect.clone()),
-        ("transport", nas.transport.clone()),
+        ("transport", transport(nas)),
         ("Message-Authenticator", signed(nas)),
         (
             "CoA and Disconnect to",

@@ -46,6 +46,7 @@ pub(super) async fn run(all: bool, client: &Client, output: &mut Output) -> Resu
     output.group("Store", shown(store(&status)))?;
     output.group("RADIUS", shown(counters(&status, "radius_")))?;
     output.group("Told to NASes", shown(counters(&status, "nas_")))?;
+    output.group("RadSec", shown(counters(&status, "radsec_")))?;
     output.group("Garden", shown(garden(&status)))?;
     output.group("Portal and payments", shown(portal(&status)))
 }
@@ -169,6 +170,10 @@ fn counters(status: &StatusBody, prefix: &str) -> Vec<Line> {
                 (1, format!("rejected, {reason}"))
             } else if let Some(reason) = name.strip_prefix("drop_") {
                 (2, format!("dropped, {reason}"))
+            } else if let Some(reason) = name.strip_prefix("refused_") {
+                (1, format!("refused, {reason}"))
+            } else if let Some(reason) = name.strip_prefix("ended_") {
+                (2, format!("ended, {reason}"))
             } else {
                 (0, name.replacen("accept_", "accepted, ", 1))
             };

@@ -27,7 +27,7 @@ pub(super) fn settings(eap: &config::Eap) -> anyhow::Result<Arc<EapSettings>> {
 }
 
 /// The conversations of all workers.
-pub(super) fn server() -> Arc<EapServer> {
+pub(crate) fn server() -> Arc<EapServer> {
     Arc::new(EapServer::new(Box::new(SystemRandom)))
 }
 

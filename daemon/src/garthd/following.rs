@@ -11,11 +11,13 @@ use crate::dynamic_authorization::Client;
 use crate::follower::{Alarms, Changes, Follower};
 use crate::nases::NasDesk;
 use crate::radius::Shared;
+use crate::radius::radsec::RadSec;
 
 /// Starts the task that asks NASes, and the one that knows what to ask them for.
 pub(super) fn start(
     config: &Config,
     radius: &Shared,
+    radsec: Option<Arc<RadSec>>,
     changes: Arc<Changes>,
     essential: &mut Essential,
     stop: &Stop,
@@ -39,5 +41,5 @@ pub(super) fn start(
     );
     let following = stop.clone();
     essential.spawn(async move { ("session follower", follower.run(changes, following).await) });
-    NasDesk::new(store, disconnector, counts, alarms)
+    NasDesk::new(store, disconnector, counts, alarms, radsec)
 }

@@ -6,11 +6,12 @@
 //! The order of the shutdown is written in `Running::stop` and nowhere else.
 
 mod clock_watch;
-mod eap;
+pub(crate) mod eap;
 mod following;
 mod logging;
 mod observer;
 mod portal;
+mod radsec;
 mod reload;
 pub(crate) mod resolver;
 mod settings;
@@ -115,18 +116,11 @@ impl Running {
         let (observer, told) = StoreObserver::new(Arc::clone(&wake), Arc::clone(&changes));
         let store = open_store(&config, observer).await?;
         let enforcer = start_enforcer(&config, &store, &wake, &released).await?;
-        let radius = Shared {
-            settings: Arc::new(ArcSwap::from_pointee(settings::radius(
-                &config,
-                radius::plan_terms(&store),
-            )?)),
-            store: store.clone(),
-            stop: Arc::new(AtomicBool::new(false)),
-            eap: eap::server(),
-        };
+        let radius = shared(&config, &store)?;
         let (stopper, stop) = stop::channel();
         let mut essential = Essential::new();
         let workers = workers::bind(&config, &radius)?;
+        let over_tls = radsec::Bound::new(&config, &radius)?;
         let cashier = Arc::new(Cashier::new(
             store.clone(),
             portal::start_gateway(&config, &mut essential, &stop).await?,
@@ -137,25 +131,38 @@ impl Running {
             released,
         };
         let portal = portal::start(&config, parts, &mut essential, &stop)?;
-        let meters = Meters {
-            radius: workers.iter().map(Worker::counters).collect(),
-            dns: resolver::start(&config, &mut essential, &stop).await?,
-        };
-        let nas_desk = following::start(&config, &radius, changes, &mut essential, &stop);
+        let dns = resolver::start(&config, &mut essential, &stop).await?;
+        let nas_desk = following::start(
+            &config,
+            &radius,
+            over_tls.as_ref().map(radsec::Bound::radsec),
+            changes,
+            &mut essential,
+            &stop,
+        );
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
             Arc::clone(&wake),
             nas_desk,
-            meters,
+            meters(&workers, over_tls.as_ref(), dns),
         ));
         let admin = start_admin(&config, &store, network, &portal, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
         workers::start(workers, &mut essential)?;
+        let over_tls = over_tls
+            .map(|bound| bound.start(&mut essential, &stop))
+            .transpose()?;
         announce(&config, &store);
         Ok(Self {
             path: path.to_owned(),
-            reloadable: Reloadable::new(&config, Arc::clone(&radius.settings), admin, portal),
+            reloadable: Reloadable::new(
+                &config,
+                Arc::clone(&radius.settings),
+                admin,
+                portal,
+                over_tls,
+            ),
             leave: settings::leave(&config),
             store,
             told,
@@ -252,6 +259,34 @@ impl Running {
     }
 }
 
+/// What all RADIUS workers share.
+fn shared(config: &Config, store: &Store) -> anyhow::Result<Shared> {
+    let settings = settings::radius(config, radius::plan_terms(store))?;
+    Ok(Shared {
+        settings: Arc::new(ArcSwap::from_pointee(settings)),
+        store: store.clone(),
+        stop: Arc::new(AtomicBool::new(false)),
+        eap: eap::server(),
+    })
+}
+
+fn meters(
+    workers: &[Worker],
+    over_tls: Option<&radsec::Bound>,
+    dns: Option<Arc<resolver::GardenDns>>,
+) -> Meters {
+    let of_radsec = over_tls.into_iter().flat_map(radsec::Bound::workers);
+    Meters {
+        radius: workers
+            .iter()
+            .map(Worker::counters)
+            .chain(of_radsec.map(radius::radsec::Worker::counters))
+            .collect(),
+        radsec: over_tls.map(radsec::Bound::radsec),
+        dns,
+    }
+}
+
 async fn open_store(config: &Config, observer: StoreObserver) -> anyhow::Result<Store> {
     let options = Options {
         keys: keys(&config.store),
@@ -325,6 +360,7 @@ fn announce(config: &Config, store: &Store) {
         nas = config.nas.len(),
         auth = ?config.radius.auth,
         acct = ?config.radius.acct,
+        radsec = ?config.radsec.as_ref().map(|radsec| &radsec.listen),
         portal = portal.map(|portal| portal.public_url.as_str()),
         admin = %config.admin.socket.display(),
         "garthd answers"

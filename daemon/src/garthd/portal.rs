@@ -188,7 +188,7 @@ pub(super) fn start(
     Ok(Some(Handle { tls, shown, door }))
 }
 
-fn listen_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+pub(super) fn listen_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     addresses.iter().map(|address| listen(*address)).collect()
 }
 

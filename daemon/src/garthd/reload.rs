@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use garth_radius::server::Settings;
 use garth_store::Store;
 
-use super::{portal, settings};
+use super::{portal, radsec, settings};
 use crate::admin::Admin;
 use crate::config::{Config, Enforcement, Gateway, NamePattern};
 use crate::radius::plan_terms;
@@ -19,6 +19,7 @@ pub(super) struct Reloadable {
     radius: Arc<ArcSwap<Settings>>,
     admin: Arc<Admin>,
     portal: Option<portal::Handle>,
+    radsec: Option<radsec::Handle>,
     fixed: Fixed,
 }
 
@@ -30,6 +31,7 @@ struct Fixed {
     time: garth_store::TimeLimits,
     radius: crate::config::Radius,
     accounting: crate::config::Accounting,
+    radsec: Option<Vec<std::net::SocketAddr>>,
     enforcement: Enforcement,
     gateway: Gateway,
     socket: std::path::PathBuf,
@@ -47,6 +49,7 @@ impl Fixed {
             time: config.time,
             radius: config.radius.clone(),
             accounting: config.accounting.clone(),
+            radsec: config.radsec.as_ref().map(|radsec| radsec.listen.clone()),
             enforcement: config.enforcement.clone(),
             gateway: config.gateway.clone(),
             socket: config.admin.socket.clone(),
@@ -77,6 +80,7 @@ impl Fixed {
             ("time", self.time != other.time),
             ("radius", self.radius != other.radius),
             ("accounting", self.accounting != other.accounting),
+            ("radsec.listen", self.radsec != other.radsec),
             ("enforcement", self.enforcement != other.enforcement),
             ("payments", self.gateway != other.gateway),
             ("admin.socket", self.socket != other.socket),
@@ -106,11 +110,13 @@ impl Reloadable {
         radius: Arc<ArcSwap<Settings>>,
         admin: Arc<Admin>,
         portal: Option<portal::Handle>,
+        radsec: Option<radsec::Handle>,
     ) -> Self {
         Self {
             radius,
             admin,
             portal,
+            radsec,
             fixed: Fixed::of(config),
         }
     }
@@ -123,6 +129,11 @@ impl Reloadable {
         let radius = settings::radius(config, plan_terms(store))?;
         let portal = self
             .portal
+            .as_ref()
+            .map(|handle| handle.prepare(config))
+            .transpose()?;
+        let radsec = self
+            .radsec
             .as_ref()
             .map(|handle| handle.prepare(config))
             .transpose()?;
@@ -139,6 +150,10 @@ impl Reloadable {
         if let (Some(handle), Some(prepared)) = (&self.portal, portal) {
             handle.swap(prepared);
         }
+        // After the settings: it looks there which NASes are left.
+        if let (Some(handle), Some(prepared)) = (&self.radsec, radsec) {
+            handle.swap(prepared);
+        }
         Ok(())
     }
 }
@@ -153,6 +168,11 @@ currency = "EUR"
 time_zone = "Europe/Vienna"
 [radius]
 workers = 1
+[radsec]
+listen = ["0.0.0.0:2083"]
+certificate_file = "/etc/garth/radsec.crt"
+key_file = "/etc/garth/radsec.key"
+client_ca_file = "/etc/garth/radsec-ca.crt"
 [[nas]]
 name = "pppoe-1"
 address = "192.0.2.0/24"
@@ -202,6 +222,7 @@ alice = "viewer"
             ("percent = 20", "percent = 30", "time"),
             ("workers = 1", "workers = 2", "radius"),
             ("age_seconds = 3600", "age_seconds = 3601", "accounting"),
+            ("0.0.0.0:2083", "0.0.0.0:2084", "radsec.listen"),
             ("ppp0", "ppp1", "enforcement"),
             ("0.0.0.0:8080", "0.0.0.0:8081", "portal.http, portal.https"),
             (
@@ -235,6 +256,7 @@ alice = "viewer"
     fn what_a_reload_takes_over_waits_for_nothing() {
         for (from, to) in [
             ("tulip", "rose"),
+            ("radsec.crt", "other.crt"),
             ("192.0.2.0/24", "192.0.2.0/25"),
             ("down_kbps = 1000", "down_kbps = 2000"),
             ("on_stop = \"open\"", "on_stop = \"closed\""),

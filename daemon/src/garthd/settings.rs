@@ -37,7 +37,11 @@ pub(super) enum SettingsError {
 
 /// The NAS table and the garden's attributes; replies are prepared for `plans`.
 pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings, SettingsError> {
-    let nas = config.nas.iter().map(nas).collect::<Result<Vec<_>, _>>()?;
+    let mut nas = Vec::with_capacity(config.nas.len());
+    for entry in &config.nas {
+        nas.extend(over_udp(entry)?);
+        nas.extend(over_radsec(entry));
+    }
     let garden = GardenSettings {
         down_kbps: config.garden.down_kbps,
         up_kbps: config.garden.up_kbps,
@@ -60,13 +64,21 @@ pub(super) fn radius(config: &Config, plans: Vec<PlanTerms>) -> Result<Settings,
     Ok(settings.with_eap(eap.map_err(SettingsError::Eap)?))
 }
 
-fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
-    let prefix = Prefix::new(nas.prefix.address, nas.prefix.len)?;
-    let secret = Secret::new(nas.secret.expose()).map_err(|source| SettingsError::Secret {
+/// The entry for what has the configured secret: requests over UDP, and those we send. Where there is one, it
+/// comes before that for RadSec of the same name.
+fn over_udp(nas: &config::Nas) -> Result<Option<Nas>, SettingsError> {
+    let Some(secret) = &nas.secret else {
+        return Ok(None);
+    };
+    let secret = Secret::new(secret.expose()).map_err(|source| SettingsError::Secret {
         name: nas.name.clone(),
         source,
     })?;
-    let mut made = Nas::new(&nas.name, prefix, secret, Arc::clone(&nas.dialect));
+    let mut made = Nas::without_prefix(&nas.name, secret, Arc::clone(&nas.dialect));
+    made.prefix = nas
+        .prefix
+        .map(|prefix| Prefix::new(prefix.address, prefix.len))
+        .transpose()?;
     made.message_authenticator = match nas.message_authenticator {
         config::MessageAuthenticator::Require => MessageAuthenticatorPolicy::Require,
         config::MessageAuthenticator::Auto => MessageAuthenticatorPolicy::Auto,
@@ -80,7 +92,17 @@ fn nas(nas: &config::Nas) -> Result<Nas, SettingsError> {
                 DynamicAuthorization::At((address, port).into())
             })
     });
-    Ok(made)
+    Ok(Some(made))
+}
+
+/// The entry for what comes over RadSec, which has a secret that everybody knows.
+fn over_radsec(nas: &config::Nas) -> Option<Nas> {
+    let certificate = nas.certificate.clone()?;
+    Some(Nas::radsec(
+        &nas.name,
+        certificate,
+        Arc::clone(&nas.dialect),
+    ))
 }
 
 /// The rules of the table on this router; `None` where a remote NAS enforces.

@@ -1,4 +1,4 @@
-//! Certificates from files; the portal's is one that we sign ourselves until there is one.
+//! Certificates: the portal's, the operator's or one that we sign ourselves until there is one; and RadSec's.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig};
 
-use crate::config::{CertificateFiles, Portal};
+use crate::config::{CertificateFiles, Portal, RadSec};
+use crate::radius;
 
 /// What the portal's TLS listeners speak with.
 ///
@@ -31,6 +32,23 @@ pub(super) fn config(portal: &Portal) -> anyhow::Result<Arc<ServerConfig>> {
 }
 
 pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// What RadSec's listeners speak with.
+///
+/// # Errors
+/// Files that cannot be read, a certificate that does not fit its key, or nobody to trust.
+pub(super) fn radsec(radsec: &RadSec) -> anyhow::Result<radius::radsec::Tls> {
+    let (chain, key) = from_files("radsec", &radsec.certificate)?;
+    let mut authorities = RootCertStore::empty();
+    for authority in certificates("radsec", "client_ca_file", &radsec.client_ca)? {
+        authorities.add(authority).with_context(|| {
+            let path = radsec.client_ca.display();
+            format!("radsec.client_ca_file {path} has a certificate that cannot be an authority")
+        })?;
+    }
+    let tls = radius::radsec::Tls::new(&chain, &key, authorities, radsec.radius_1_1)?;
+    Ok(tls)
+}
 
 /// The chain and the key that a section of the configuration names.
 pub(super) fn from_files(section: &str, files: &CertificateFiles) -> anyhow::Result<Identity> {

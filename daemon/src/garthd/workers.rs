@@ -43,27 +43,39 @@ fn cannot_listen(key: &str, address: SocketAddr) -> String {
 /// Lets them answer.
 pub(super) fn start(workers: Vec<Worker>, essential: &mut Essential) -> anyhow::Result<()> {
     for (number, worker) in workers.into_iter().enumerate() {
-        let (ended, end) = oneshot::channel();
-        std::thread::Builder::new()
-            .name(format!("{}-{number}", worker.port().as_str()))
-            .spawn(move || {
-                // Nobody listens any more: the process is ending already.
-                drop(ended.send(worker.run()));
-            })
-            .context("a RADIUS worker cannot start")?;
-        essential.spawn(async move {
-            let why = end.await.map_or_else(
-                |_| Err(anyhow!("a RADIUS worker has panicked")),
-                |ended| ended.map_err(anyhow::Error::from),
-            );
-            ("radius", why)
-        });
+        let name = format!("{}-{number}", worker.port().as_str());
+        start_thread("radius", name, essential, move || worker.run())?;
     }
     Ok(())
 }
 
+/// Starts a thread whose end, also by a panic, is that of an essential task.
+pub(super) fn start_thread(
+    task: &'static str,
+    name: String,
+    essential: &mut Essential,
+    run: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || {
+            // Nobody listens any more: the process is ending already.
+            drop(ended.send(run()));
+        })
+        .context("a RADIUS worker cannot start")?;
+    essential.spawn(async move {
+        let why = end.await.map_or_else(
+            |_| Err(anyhow!("a RADIUS worker has panicked")),
+            |ended| ended.map_err(anyhow::Error::from),
+        );
+        (task, why)
+    });
+    Ok(())
+}
+
 /// A seed nobody can guess, so that nobody can aim at one bucket of a hash table.
-fn random_seed() -> u64 {
+pub(super) fn random_seed() -> u64 {
     let mut octets = [0; 8];
     getrandom::fill(&mut octets).expect("the system has randomness from boot on");
     u64::from_ne_bytes(octets)

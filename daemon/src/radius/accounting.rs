@@ -5,7 +5,7 @@
 //! there is dropped by the kernel. The NAS sends those again.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use garth_radius::accounting::{AccountingRecord, StatusType};
 use garth_radius::server::{AccountVerdict, Server, Ticket};
@@ -22,15 +22,46 @@ use super::{Follower, Worker, seconds, stopped};
 /// Datagrams taken by one call, and so records put into one commit.
 const BATCH: usize = 256;
 
-/// What one receive call brought and one commit decides.
-struct Waiting {
-    records: Vec<record::AccountingRecord>,
-    answers: Vec<Answer>,
+/// Where the replies of a batch lie until its commit, and what becomes of them then.
+pub(super) trait Replies {
+    /// What a reply goes to.
+    type To;
+
+    /// The first `len` octets of a buffer.
+    fn octets(&self, buffer: usize, len: usize) -> &[u8];
+
+    /// The first `len` octets of a buffer are the reply.
+    fn push(&mut self, to: Self::To, buffer: usize, len: usize);
+
+    /// There will be no reply: the record is not kept.
+    fn abandon(&mut self, to: Self::To);
 }
 
-/// A reply that lies in the outbox's buffers until the commit.
-struct Answer {
-    request: Envelope,
+impl<const N: usize> Replies for Outbox<N> {
+    type To = Envelope;
+
+    fn octets(&self, buffer: usize, len: usize) -> &[u8] {
+        self.octets(buffer, len)
+    }
+
+    fn push(&mut self, to: Envelope, buffer: usize, len: usize) {
+        self.push(&to, buffer, len);
+    }
+
+    /// Silence: the NAS sends it again.
+    fn abandon(&mut self, _: Envelope) {}
+}
+
+/// What one batch brought and one commit decides; each reply goes to a `To`.
+pub(super) struct Waiting<To> {
+    batch: usize,
+    records: Vec<record::AccountingRecord>,
+    answers: Vec<Answer<To>>,
+}
+
+/// A reply that lies in its buffer until the commit.
+struct Answer<To> {
+    request: To,
     buffer: usize,
     len: usize,
     ticket: Ticket,
@@ -41,7 +72,7 @@ struct Answer {
 
 /// Says once that the writer is behind and once that it has caught up: an overload must not fill the log too.
 #[derive(Default)]
-struct Overload {
+pub(super) struct Overload {
     dropped: usize,
 }
 
@@ -54,7 +85,7 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
     } = worker;
     let mut follower = Follower::new(&shared);
     let (mut inbox, mut outbox) = (Inbox::<BATCH>::new(), Outbox::<BATCH>::new(&socket));
-    let mut waiting = Waiting::new();
+    let mut waiting = Waiting::new(BATCH);
     let mut overload = Overload::default();
     while !stopped(&shared) {
         socket.receive(&mut inbox)?;
@@ -82,7 +113,7 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
                 outbox.push(request, at, *len);
             }
         }
-        let records = waiting.records.len();
+        let records = waiting.records();
         match waiting.commit(&shared.store, &mut server, &mut outbox) {
             Ok(0) => overload.ended(),
             Ok(refused) => overload.goes_on(&"the table of live sessions is full", refused),
@@ -96,19 +127,27 @@ pub(super) fn run(worker: Worker) -> io::Result<()> {
     Ok(())
 }
 
-impl Waiting {
-    fn new() -> Self {
+impl<To> Waiting<To> {
+    /// Room for a batch of so many.
+    pub(super) fn new(batch: usize) -> Self {
         Self {
-            records: Vec::with_capacity(BATCH),
-            answers: Vec::with_capacity(BATCH),
+            batch,
+            records: Vec::with_capacity(batch),
+            answers: Vec::with_capacity(batch),
         }
     }
 
-    fn add(
+    /// How many records the next commit has.
+    pub(super) fn records(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Takes a record, and its reply: so many octets of the buffer with that number.
+    pub(super) fn add(
         &mut self,
         record: &AccountingRecord<'_>,
         ticket: Ticket,
-        request: Envelope,
+        request: To,
         buffer: usize,
         len: usize,
     ) {
@@ -125,16 +164,16 @@ impl Waiting {
 
     /// Waits for the commit, then puts the answers into the outbox. What was not kept is not answered;
     /// how many records found no room. On failure none is answered.
-    fn commit(
+    pub(super) fn commit(
         &mut self,
         store: &garth_store::Store,
         server: &mut Server,
-        outbox: &mut Outbox<BATCH>,
+        outbox: &mut impl Replies<To = To>,
     ) -> Result<usize, WriteError> {
         let refused = if self.records.is_empty() {
             Ok(Vec::new())
         } else {
-            let records = std::mem::replace(&mut self.records, Vec::with_capacity(BATCH));
+            let records = std::mem::replace(&mut self.records, Vec::with_capacity(self.batch));
             store.account(records)
         };
         let mut places = 0..;
@@ -146,24 +185,25 @@ impl Waiting {
             });
             if !is_kept {
                 server.abandoned(answer.ticket);
+                outbox.abandon(answer.request);
                 continue;
             }
             server.committed(answer.ticket, outbox.octets(answer.buffer, answer.len));
-            outbox.push(&answer.request, answer.buffer, answer.len);
+            outbox.push(answer.request, answer.buffer, answer.len);
         }
         refused.map(|refused| refused.len())
     }
 }
 
 impl Overload {
-    fn goes_on(&mut self, error: &dyn std::fmt::Display, records: usize) {
+    pub(super) fn goes_on(&mut self, error: &dyn std::fmt::Display, records: usize) {
         if self.dropped == 0 {
             tracing::warn!(%error, "accounting records are not kept; the NAS will send them again");
         }
         self.dropped += records;
     }
 
-    fn ended(&mut self) {
+    pub(super) fn ended(&mut self) {
         if self.dropped > 0 {
             let dropped = self.dropped;
             tracing::info!(dropped, "accounting records are kept again");
@@ -275,11 +315,17 @@ fn mac(calling_station_id: &[u8]) -> Option<MacAddress> {
     std::str::from_utf8(calling_station_id).ok()?.parse().ok()
 }
 
+/// What stands behind the name of a NAS that is known by its certificate.
+const RADSEC: &str = "radsec";
+
 /// One configured NAS may be a whole prefix of devices; each counts its own sessions, so the address
-/// tells them apart where the prefix is wider than a host.
+/// tells them apart where the prefix is wider than a host. Over RadSec the certificate does, and its NAS may
+/// report from another address each time it connects.
 fn nas_name(record: &AccountingRecord<'_>) -> String {
-    let address: IpAddr = record.source;
-    format!("{}/{}", record.nas.name, address)
+    match record.nas.certificate {
+        Some(_) => format!("{}/{RADSEC}", record.nas.name),
+        None => format!("{}/{}", record.nas.name, record.source),
+    }
 }
 
 #[cfg(test)]
@@ -291,6 +337,22 @@ mod tests {
     use garth_radius::nas::{Nas, Prefix};
 
     use super::*;
+
+    #[test]
+    fn n7_sessions_over_radsec_are_those_of_the_nas_wherever_it_is() {
+        let certificate = "nas.example.net".parse().unwrap();
+        let nas = Nas::radsec("bng", certificate, Arc::new(Dialect::generic()));
+        let nas = Arc::new(nas);
+        for source in ["192.0.2.1", "2001:db8::1"] {
+            let record = AccountingRecord {
+                nas: Arc::clone(&nas),
+                source: source.parse().unwrap(),
+                ..told()
+            };
+            assert_eq!(&*to_store(&record).unwrap().key.nas, "bng/radsec");
+        }
+        assert_eq!(&*to_store(&told()).unwrap().key.nas, "nas/127.0.0.1");
+    }
 
     fn told() -> AccountingRecord<'static> {
         let source = Ipv4Addr::LOCALHOST.into();

@@ -1,4 +1,4 @@
-//! RADIUS over UDP: worker threads with their own sockets around the sans-IO server.
+//! RADIUS over UDP: worker threads with their own sockets around the sans-IO server. Over TLS: `radsec`.
 //!
 //! The kernel gives each NAS port to one worker (SO_REUSEPORT), so a retransmission
 //! always meets the duplicate cache that holds its answer. A worker owns its server;
@@ -11,6 +11,7 @@ mod authentication;
 mod batch;
 mod directory;
 mod outbox;
+pub(crate) mod radsec;
 mod turn;
 
 use std::io;

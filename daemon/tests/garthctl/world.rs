@@ -71,7 +71,7 @@ impl Observer for Nobody {
 fn nas() -> NasBody {
     NasBody {
         name: "pppoe-1".to_owned(),
-        address: "192.0.2.1/32".to_owned(),
+        address: Some("192.0.2.1/32".to_owned()),
         dialect: "mikrotik".to_owned(),
         transport: "udp".to_owned(),
         message_authenticator: "require".to_owned(),

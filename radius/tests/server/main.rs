@@ -8,5 +8,6 @@ mod batch;
 mod dialects;
 mod eap;
 mod methods;
+mod radsec;
 mod support;
 mod vectors;

@@ -597,9 +597,9 @@ pub(super) const SCHEMAS: &[Schema] = &[
         "Nas",
         &[
             ("name", Text),
-            ("address", Text),
             ("dialect", Text),
             ("transport", Text),
+            ("radsec_connections", Number),
             ("message_authenticator", Text),
             ("message_authenticator_proven", Truth),
             ("live_sessions", Number),
@@ -607,15 +607,20 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("paid_but_blocked", Number),
             ("walled_but_open", Number),
         ],
-        &[("dynamic_authorization", Text), ("last_record_at", Time)],
+        &[
+            ("address", Text),
+            ("certificate", Text),
+            ("dynamic_authorization", Text),
+            ("last_record_at", Time),
+        ],
     ),
     (
         "NasDetail",
         &[
             ("name", Text),
-            ("address", Text),
             ("dialect", Text),
             ("transport", Text),
+            ("radsec_connections", Number),
             ("message_authenticator", Text),
             ("message_authenticator_proven", Truth),
             ("live_sessions", Number),
@@ -628,7 +633,12 @@ pub(super) const SCHEMAS: &[Schema] = &[
             ("coa_full", Texts),
             ("coa_garden", Texts),
         ],
-        &[("dynamic_authorization", Text), ("last_record_at", Time)],
+        &[
+            ("address", Text),
+            ("certificate", Text),
+            ("dynamic_authorization", Text),
+            ("last_record_at", Time),
+        ],
     ),
     (
         "Probe",

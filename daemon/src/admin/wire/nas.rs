@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 pub struct NasBody {
     /// Its name in the configuration.
     pub name: String,
-    /// The prefix that its packets come from.
-    pub address: String,
+    /// The prefix that its packets over UDP come from.
+    pub address: Option<String>,
+    /// What its certificate over RadSec is known by.
+    pub certificate: Option<String>,
     /// How it is told speeds and walls.
     pub dialect: String,
-    /// How its packets come: `udp`.
+    /// How its packets come: `udp`, `radsec`, or both.
     pub transport: String,
+    /// Its connections over RadSec.
+    pub radsec_connections: u64,
     /// `require`, `auto` or `off`.
     pub message_authenticator: String,
     /// Whether it has sent a right Message-Authenticator since the start.

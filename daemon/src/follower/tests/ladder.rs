@@ -475,6 +475,7 @@ async fn a_probe_touches_nobody_and_tells_secret_from_silence() {
         Arc::clone(&world.disconnector),
         client_counts,
         Arc::clone(&world.alarms),
+        None,
     );
     for (coa, disconnect, usable, word) in [
         (Manner::Does, Manner::Does, true, "the secret is right"),

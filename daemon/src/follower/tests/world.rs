@@ -356,7 +356,7 @@ impl World {
         let current = self.settings.load();
         let old = current.nas().iter().next().unwrap();
         let secret = Secret::new(SECRET.as_bytes()).unwrap();
-        let mut nas = Nas::new("bng", old.prefix, secret, Arc::clone(&old.dialect));
+        let mut nas = Nas::new("bng", old.prefix.unwrap(), secret, Arc::clone(&old.dialect));
         nas.dynamic_authorization = old.dynamic_authorization;
         change(&mut nas);
         let garden = current.garden().clone();

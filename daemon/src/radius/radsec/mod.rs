@@ -1,0 +1,231 @@
+//! RadSec: RADIUS over TLS (RFC 6614, N7) and RADIUS/1.1 (RFC 9765), both ports on one.
+//!
+//! A NAS is who its certificate says. A connection reads packets, hands them to one of two threads (authentication,
+//! accounting) with a server of their own, and writes what comes back, in the order of the answers. So the UDP
+//! workers never wait for TLS, and an answer never waits for a record of another that is on its way to the disk.
+//!
+//! Everything is bounded ([`Limits`]): a client that does not read its answers is not read from any more, and
+//! then cut; a stranger holds a place for as long as a handshake may take.
+//!
+//! Not here: what octets mean (`radius`), CoA and Disconnect requests over the connection of the NAS: they go
+//! over UDP.
+
+mod connection;
+mod identity;
+mod listen;
+mod meters;
+mod roster;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use garth_radius::certificate::CertificateName;
+use garth_radius::server::Settings;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+
+pub(crate) use listen::serve;
+pub(crate) use meters::{Ended, Meters, Refused};
+pub(crate) use roster::{Live, Roster};
+pub(crate) use tls::Tls;
+pub(crate) use worker::Worker;
+
+/// The bounds of everything a peer can make us hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Connections of known NASes.
+    pub(crate) connections_max: usize,
+    /// Connections of one NAS.
+    pub(crate) per_nas_max: usize,
+    /// Connections that have not yet shown who they are.
+    pub(crate) handshakes_max: usize,
+    /// The same from one IPv4 address or IPv6 network of 64 bits.
+    pub(crate) handshakes_per_source_max: usize,
+    /// Requests of one connection that have no answer yet, or one that is not yet written.
+    pub(crate) in_flight_max: usize,
+    /// Requests that wait for each of the two threads.
+    pub(crate) queue_len_max: usize,
+    /// From the connection to the end of the handshake.
+    pub(crate) handshake_timeout: Duration,
+    /// Without a packet. A NAS that wants to keep its connection asks Status-Server now and then (RFC 3539).
+    pub(crate) idle_timeout: Duration,
+    /// For a write, and for the last answers of a connection that ends.
+    pub(crate) write_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1_024,
+            per_nas_max: 64,
+            handshakes_max: 256,
+            handshakes_per_source_max: 16,
+            in_flight_max: 256,
+            queue_len_max: 1_024,
+            handshake_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(3_600),
+            write_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Version {
+    /// RADIUS over TLS as of RFC 6614.
+    Historic,
+    /// RADIUS/1.1 (RFC 9765).
+    V11,
+}
+
+impl Version {
+    /// Every one.
+    pub(crate) const ALL: [Self; 2] = [Self::Historic, Self::V11];
+
+    /// As a metric names it.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Historic => "radius_1_0",
+            Self::V11 => "radius_1_1",
+        }
+    }
+
+    /// As in ALPN.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Historic => "radius/1.0",
+            Self::V11 => "radius/1.1",
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+struct Client {
+    source: SocketAddr,
+    certificate: CertificateName,
+    version: Version,
+}
+
+/// A packet that waits for its answer.
+struct Request {
+    octets: Box<[u8]>,
+    client: Arc<Client>,
+    answers: mpsc::Sender<Answer>,
+    place: OwnedSemaphorePermit,
+}
+
+/// What a connection is told by the threads.
+enum Answer {
+    /// Send this. The request's place is free once it is written.
+    Reply {
+        octets: Box<[u8]>,
+        place: OwnedSemaphorePermit,
+    },
+    /// The client cannot be served any further.
+    End(Ended),
+}
+
+impl Request {
+    fn reply(self, octets: &[u8]) {
+        let answer = Answer::Reply {
+            octets: octets.into(),
+            place: self.place,
+        };
+        // There are as many rooms as places, so it is not full; a connection that has ended wants no answer.
+        drop(self.answers.try_send(answer));
+    }
+
+    fn end(self, ended: Ended) {
+        drop(self.answers.try_send(Answer::End(ended)));
+    }
+}
+
+/// Where requests go.
+#[derive(Clone)]
+struct Desks {
+    authentication: mpsc::Sender<Request>,
+    accounting: mpsc::Sender<Request>,
+}
+
+/// What all connections share, and what others see of them.
+pub(crate) struct RadSec {
+    limits: Limits,
+    settings: Arc<ArcSwap<Settings>>,
+    tls: ArcSwap<Tls>,
+    /// Told after each change of `settings` that may cost a NAS its entry.
+    changed: watch::Sender<()>,
+    roster: Roster,
+    meters: Arc<Meters>,
+    numbers: AtomicU64,
+}
+
+/// Where requests go in, and the threads that take them.
+pub(crate) struct Entrance {
+    desks: Desks,
+    radsec: Arc<RadSec>,
+}
+
+impl RadSec {
+    /// What `[radsec]` needs but for its listeners: the shared part, the way in, and two threads to be started.
+    pub(crate) fn new(
+        limits: Limits,
+        shared: &super::Shared,
+        tls: Tls,
+        seeds: [u64; 2],
+    ) -> (Arc<Self>, Entrance, [Worker; 2]) {
+        let meters = Arc::new(Meters::default());
+        let (authentication, asked) = mpsc::channel(limits.queue_len_max);
+        let (accounting, told) = mpsc::channel(limits.queue_len_max);
+        let [first, second] = seeds;
+        let workers = [
+            Worker::authentication(shared.clone(), asked, first),
+            Worker::accounting(shared.clone(), told, second),
+        ];
+        let radsec = Arc::new(Self {
+            limits,
+            settings: Arc::clone(&shared.settings),
+            tls: ArcSwap::from_pointee(tls),
+            changed: watch::Sender::new(()),
+            roster: Roster::new(limits.connections_max, limits.per_nas_max),
+            meters,
+            numbers: AtomicU64::new(0),
+        });
+        let entrance = Entrance {
+            desks: Desks {
+                authentication,
+                accounting,
+            },
+            radsec: Arc::clone(&radsec),
+        };
+        (radsec, entrance, workers)
+    }
+
+    /// New connections use `tls`, if there is a new one; those of NASes that are no longer in the settings are cut.
+    pub(crate) fn reloaded(&self, tls: Option<Tls>) {
+        if let Some(tls) = tls {
+            self.tls.store(Arc::new(tls));
+        }
+        self.changed.send_replace(());
+    }
+
+    /// Who is connected.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// What was counted.
+    pub(crate) fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
+    }
+
+    /// A number that no other connection has.
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+}
