@@ -11,6 +11,7 @@ pub mod accounting;
 pub mod authentication;
 pub mod coa_answer;
 mod ms_chap;
+pub mod radsec;
 pub mod seeds;
 #[path = "../../tests/src/wire.rs"]
 pub mod wire;

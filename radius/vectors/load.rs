@@ -7,11 +7,12 @@
 //! | key | value |
 //! |---|---|
 //! | `source` | where the octets are from: a standard and its section, or a program |
-//! | `port` | `auth`, `acct`, or `coa-answer`: what reads them |
+//! | `port` | `auth`, `acct`, `coa-answer`, or `radsec`: what reads them |
 //! | `policy` | at `auth` and `acct`: whether Message-Authenticator is demanded, `require` or `off` |
-//! | `secret` | shared with the NAS |
+//! | `secret` | shared with the NAS; not at `radsec` |
 //! | `request` | hexadecimal: what comes to a port, or what was sent to the NAS |
 //! | `answer` | hexadecimal, at `coa-answer`: what comes back from the NAS |
+//! | `stream` | hexadecimal, at `radsec`: what comes on one connection inside TLS |
 //! | `response` | hexadecimal, may be missing: what the standard's own server answered |
 //! | `expect` | what becomes of it, in words; `UPDATE_VECTORS=1` rewrites it |
 
@@ -24,6 +25,7 @@ pub(crate) enum Port {
     Auth,
     Acct,
     CoaAnswer,
+    Radsec,
 }
 
 impl Port {
@@ -32,6 +34,7 @@ impl Port {
             "auth" => Some(Self::Auth),
             "acct" => Some(Self::Acct),
             "coa-answer" => Some(Self::CoaAnswer),
+            "radsec" => Some(Self::Radsec),
             _ => None,
         }
     }
@@ -40,13 +43,14 @@ impl Port {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Auth | Self::Acct => &["source", "port", "policy", "secret", "request", "expect"],
+            Self::Radsec => &["source", "port", "stream", "expect"],
             Self::CoaAnswer => &["source", "port", "secret", "request", "answer", "expect"],
         }
     }
 }
 
 /// Keys whose values are octets.
-const HEXADECIMAL: [&str; 3] = ["request", "answer", "response"];
+const HEXADECIMAL: [&str; 4] = ["request", "answer", "response", "stream"];
 
 /// One file of `radius/vectors/`.
 pub(crate) struct Vector {

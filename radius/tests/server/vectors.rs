@@ -11,6 +11,7 @@ use garth_radius::dialect::{Dialect, Fill};
 use garth_radius::dynamic::{Answer, Changes, Sent, Session, encode_change, encode_disconnect};
 use garth_radius::nas::MessageAuthenticatorPolicy::{Off, Require};
 use garth_radius::packet::{PACKET_LEN_MAX, Packet};
+use garth_radius::radsec::Frames;
 use garth_radius::server::{AccountVerdict, Outcome, Server, Unknown, Verdict};
 
 use crate::support::{Book, NOW, dump, hex, nas, settings, source};
@@ -22,6 +23,7 @@ fn result(vector: &Vector) -> String {
         Port::Auth => authenticated(vector),
         Port::Acct => accounted(vector),
         Port::CoaAnswer => read_answer(vector),
+        Port::Radsec => read_stream(vector),
     }
 }
 
@@ -86,6 +88,28 @@ fn read_answer(vector: &Vector) -> String {
         Ok(Answer::Nak(Some(cause))) => format!("nak {}", cause.number()),
         Err(error) => format!("ignored: {error}"),
     }
+}
+
+/// The lengths of the packets of a stream, and how it ends.
+fn read_stream(vector: &Vector) -> String {
+    let mut frames = Frames::new();
+    let stream = vector.octets("stream").unwrap();
+    frames.room()[..stream.len()].copy_from_slice(&stream);
+    frames.filled(stream.len());
+    let mut words = Vec::new();
+    let end = loop {
+        match frames.next_packet() {
+            Ok(Some(packet)) => words.push(format!("packet {}", packet.len())),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    words.push(match end {
+        Ok(()) if frames.is_between_packets() => "between".into(),
+        Ok(()) => "inside".into(),
+        Err(error) => format!("over: {error}"),
+    });
+    words.join(", ")
 }
 
 /// Encodes the request again from what it says.
