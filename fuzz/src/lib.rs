@@ -10,6 +10,7 @@
 pub mod accounting;
 pub mod authentication;
 pub mod coa_answer;
+pub mod eap;
 mod ms_chap;
 pub mod radsec;
 pub mod seeds;

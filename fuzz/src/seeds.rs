@@ -20,10 +20,11 @@ pub struct Seed {
 pub type Check = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Check); 4] = [
+pub const TARGETS: [(&str, Check); 5] = [
     ("authentication", crate::authentication::check),
     ("accounting", crate::accounting::check),
     ("coa_answer", crate::coa_answer::check),
+    ("eap", crate::eap::check),
     ("radsec", crate::radsec::check),
 ];
 
@@ -31,7 +32,10 @@ pub const TARGETS: [(&str, Check); 4] = [
 pub fn all() -> Vec<Seed> {
     let vectors = Vector::all();
     let seeds = vectors.iter().map(of_vector);
-    seeds.chain([longest_packets()]).collect()
+    seeds
+        .chain([longest_packets()])
+        .chain(conversations())
+        .collect()
 }
 
 fn of_vector(vector: &Vector) -> Seed {
@@ -48,6 +52,44 @@ fn of_vector(vector: &Vector) -> Seed {
         name: vector.name(),
         octets,
     }
+}
+
+/// An identity, then an answer of each method; code, identifier and length are filled in by the target.
+fn conversations() -> impl Iterator<Item = Seed> {
+    const IDENTITY: &[u8] = b"\0\0\0\0\x01alice";
+    // A TLS record of a ClientHello that breaks off.
+    const HELLO: [u8; 9] = [22, 3, 1, 0, 4, 1, 0, 1, 0];
+    let tls = |kind: u8| {
+        let nak = vec![0, 0, 0, 0, 3, kind];
+        let begun = [&[0, 0, 0, 0, kind, 0][..], &HELLO].concat();
+        let fragment = [&[0, 0, 0, 0, kind, 0xc0, 0, 0, 1, 0][..], &HELLO].concat();
+        vec![nak, begun, fragment]
+    };
+    let md5 = vec![[&[0, 0, 0, 0, 4, 16][..], &[7; 16]].concat()];
+    let mschapv2 = vec![
+        vec![0, 0, 0, 0, 3, 26],
+        [&[0, 0, 0, 0, 26, 2, 1, 0, 59, 49][..], &[7; 49], b"alice"].concat(),
+    ];
+    let all = [
+        ("md5", md5),
+        ("mschapv2", mschapv2),
+        ("tls", tls(13)),
+        ("ttls", tls(21)),
+        ("peap", tls(25)),
+    ];
+    all.into_iter().map(|(name, answers)| {
+        let mut octets = vec![1];
+        for message in [IDENTITY.to_vec()].into_iter().chain(answers) {
+            let len = u16::try_from(message.len()).expect("it is short");
+            octets.extend(len.to_be_bytes());
+            octets.extend(message);
+        }
+        Seed {
+            target: "eap",
+            name: format!("conversation-{name}"),
+            octets,
+        }
+    })
 }
 
 /// A short packet, then the longest ones: the buffer of a stream is full before they end.

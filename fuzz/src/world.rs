@@ -114,6 +114,26 @@ impl Directory for Book {
     }
 }
 
+/// What every server under test is set up with.
+pub(crate) fn settings() -> Settings {
+    let garden = GardenSettings {
+        down_kbps: 1_000,
+        up_kbps: 512,
+        address_list: GardenName::new("garden").expect("it is a name"),
+        session_timeout_seconds: 600,
+        interim_seconds: 120,
+        portal_url: PortalUrl::default(),
+        unknown: Unknown::Reject,
+    };
+    let plan = Rates {
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+    };
+    let nas = NAS.iter().map(FuzzNas::entry).collect();
+    let nas = NasTable::new(nas).expect("the prefixes are distinct");
+    Settings::new(nas, garden, vec![plan.into()])
+}
+
 /// The server under test, and its time.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -123,23 +143,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let garden = GardenSettings {
-            down_kbps: 1_000,
-            up_kbps: 512,
-            address_list: GardenName::new("garden").expect("it is a name"),
-            session_timeout_seconds: 600,
-            interim_seconds: 120,
-            portal_url: PortalUrl::default(),
-            unknown: Unknown::Reject,
-        };
-        let plan = Rates {
-            down_kbps: 100_000,
-            up_kbps: 20_000,
-        };
-        let nas = NAS.iter().map(FuzzNas::entry).collect();
-        let nas = NasTable::new(nas).expect("the prefixes are distinct");
         Self {
-            server: Server::new(Arc::new(Settings::new(nas, garden, vec![plan.into()])), 1),
+            server: Server::new(Arc::new(settings()), 1),
             now: UnixSeconds(1_800_000_000),
             reply: Box::new([0; PACKET_LEN_MAX]),
         }

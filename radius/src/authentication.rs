@@ -241,14 +241,18 @@ fn call_check<D: Directory>(
             return Some(vouched(profile));
         }
     }
-    if request.line
-        && let Some(line) = vouched_line(asked, proof, mac.is_some())
-        && asked.directory.find(&line, asked.now, profile)
+    let line = request
+        .line
+        .then(|| vouched_line(asked, proof, mac.is_some()))
+        .flatten();
+    if let Some(line) = &line
+        && asked.directory.find(line, asked.now, profile)
     {
         return Some(vouched(profile));
     }
-    // With a password, the MAC may still be an ordinary user name.
-    (mac.is_some() && proof.is_empty()).then_some(Ok(Grant::Unknown))
+    // With a password, the MAC or the id of the line may still be an ordinary user name.
+    let is_vouched = mac.is_some() || line.is_some();
+    (is_vouched && proof.is_empty()).then_some(Ok(Grant::Unknown))
 }
 
 fn vouched(profile: &Profile) -> Result<Grant, RejectReason> {
@@ -263,6 +267,12 @@ fn vouched(profile: &Profile) -> Result<Grant, RejectReason> {
 /// The MAC the NAS vouches for, if this is a call-check.
 fn vouched_mac(request: &AccessRequest<'_>, proof: &Proof<'_>) -> Option<[u8; 6]> {
     match (request.user_name, request.user_name_mac()) {
+        // A station that is no MAC is no call-check by one: there a subscriber may type what they like.
+        (Some(_), Some(_))
+            if request.calling_station_id.is_some() && request.calling_station_mac().is_none() =>
+        {
+            None
+        }
         (Some(user_name), Some(mac)) => (proof.is_empty() || proof.is_by(user_name)).then_some(mac),
         (Some(_), None) if !request.is_call_check() => None,
         (Some(_) | None, _) => {

@@ -14,6 +14,9 @@ use crate::mschap::NtHash;
 /// Octets of the Class attribute: they name the subscription and come back in accounting.
 pub const CLASS_LEN: usize = 16;
 
+/// The Class of somebody who is let in without a subscription, and without a name that is proven.
+pub const NOBODY: [u8; CLASS_LEN] = [0; CLASS_LEN];
+
 /// What a subscriber is looked up by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Identity<'a> {

@@ -265,65 +265,51 @@ impl Drop for Lanes {
     }
 }
 
-/// What one lane is doing.
-#[derive(Clone, Copy)]
-struct Lane {
-    /// The job; none if the lane idles.
-    job: Option<usize>,
-    /// Its next block; an idle lane repeats block 0 for nothing.
-    block: usize,
-    left: usize,
-}
-
 /// Runs all jobs in `L` lanes; `absorb` takes one block in every lane.
 fn drive<const L: usize>(
     jobs: &mut [Job],
     blocks: &[[u8; BLOCK_LEN]],
     absorb: impl Fn(&mut [[u32; L]; STATE_WORDS], &[&[u8; BLOCK_LEN]; L]),
 ) {
+    /// No job has this number.
+    const NONE: usize = usize::MAX;
     let mut state = [[0; L]; STATE_WORDS];
-    let mut lanes = [Lane {
-        job: None,
-        block: 0,
-        left: 0,
-    }; L];
+    // By lane: its job, its next block, and how many it has left. An idle lane digests from block 0 for nothing.
+    let (mut job_of, mut block_of, mut left_of) = ([NONE; L], [0; L], [0_usize; L]);
     let mut waiting = 0..jobs.len();
     loop {
-        for (at, lane) in lanes.iter_mut().enumerate() {
-            if lane.left > 0 {
+        for at in 0..L {
+            if left_of[at] > 0 || (job_of[at] == NONE && waiting.is_empty()) {
                 continue;
             }
-            if let Some(done) = lane.job {
-                for (to, word) in jobs[done].state.iter_mut().zip(&state) {
+            if let Some(done) = jobs.get_mut(job_of[at]) {
+                for (to, word) in done.state.iter_mut().zip(&state) {
                     *to = word[at];
                 }
             }
-            lane.job = waiting.next();
-            if let Some(begun) = lane.job {
-                let job = &jobs[begun];
-                (lane.block, lane.left) = (job.block, job.block_count);
-                for (word, from) in state.iter_mut().zip(job.state) {
+            job_of[at] = waiting.next().unwrap_or(NONE);
+            if let Some(begun) = jobs.get(job_of[at]) {
+                (block_of[at], left_of[at]) = (begun.block, begun.block_count);
+                for (word, from) in state.iter_mut().zip(begun.state) {
                     word[at] = from;
                 }
-            } else {
-                lane.block = 0;
             }
         }
         // As far as all go that are busy, nothing needs to be looked at.
-        let busy = lanes.iter().map(|lane| lane.left).filter(|left| *left > 0);
-        let Some(steps) = busy.min() else {
+        let busy = left_of.iter().filter(|left| **left > 0);
+        let Some(steps) = busy.min().copied() else {
             return;
         };
         for step in 0..steps {
             let mut next = [&blocks[0]; L];
-            for (next, lane) in next.iter_mut().zip(&lanes) {
-                *next = &blocks[lane.block + if lane.left > 0 { step } else { 0 }];
+            for (next, block) in next.iter_mut().zip(&block_of) {
+                *next = &blocks[block + step];
             }
             absorb(&mut state, &next);
         }
-        for lane in lanes.iter_mut().filter(|lane| lane.left > 0) {
-            lane.block += steps;
-            lane.left -= steps;
+        for (block, left) in block_of.iter_mut().zip(&mut left_of) {
+            *left = left.saturating_sub(steps);
+            *block = if *left > 0 { *block + steps } else { 0 };
         }
     }
 }

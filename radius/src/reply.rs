@@ -16,7 +16,7 @@ use crate::attribute::{AttributeType, Vendor, microsoft};
 use crate::authentication::MsChapProof;
 use crate::code::Code;
 use crate::crypto::{HIDDEN_KEY_LEN_MAX, PASSWORD_LEN_MAX, Password};
-use crate::directory::{CLASS_LEN, Profile, Route};
+use crate::directory::{CLASS_LEN, NOBODY, Profile, Route};
 use crate::eap::State;
 use crate::mschap::{NT_HASH_LEN, SUCCESS_LEN};
 use crate::nas::Nas;
@@ -110,6 +110,10 @@ impl ReplyTo<'_, '_> {
             }
             Outcome::AcceptUnknown => {
                 self.garden(None, &mut encoder)?;
+                // The name outside of a tunnel may be anybody's: accounting must not go by it.
+                if matches!(says.words, Words::Eap(_)) {
+                    encoder.attribute(AttributeType::CLASS, &NOBODY)?;
+                }
             }
             Outcome::Challenge
             | Outcome::Reject(_)

@@ -52,10 +52,14 @@ pub(crate) fn up(
         let key = QuoteKey::random().map_err(OpenError::Random)?;
         begin_lifecycle(db, &key, &options.policies)?;
     }
+    // Before the first piece: an older program would lose what the pieces seal.
+    if schema < 4 {
+        sealing::begin(db, keys)?;
+    }
     while let Some(next) = upgrade_from(db)? {
         lifecycle(db, next, &options.policies, keys)?;
     }
-    sealing::up(db, schema, keys)
+    sealing::up(db, keys)
 }
 
 /// From 1 to 2: accounting is appended to a log, and which sessions of a subscription live is known

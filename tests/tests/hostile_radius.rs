@@ -220,6 +220,9 @@ fn n6_codes_that_a_port_does_not_serve_are_met_with_silence() {
     }
 }
 
+/// An attribute that may be repeated (RFC 2869 section 5.11).
+const CONNECT_INFO: u8 = 77;
+
 #[test]
 fn n4_proxy_state_comes_back_whole_and_in_order_or_there_is_no_reply() {
     let lab = lab();
@@ -234,7 +237,7 @@ fn n4_proxy_state_comes_back_whole_and_in_order_or_there_is_no_reply() {
             for state in states {
                 request = request.with(attribute::PROXY_STATE, state);
                 if number == 1 {
-                    request = request.with(attribute::NAS_PORT, &[0, 0, 0, 7]);
+                    request = request.with(CONNECT_INFO, b"54 Mbit/s");
                 }
             }
             let request = signed(&request);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use garth_tests::Lab;
 use garth_tests::clock::wait_for;
 use garth_tests::garthd::SECRET;
+use garth_tests::interop::{Exchange, Peer};
 use garth_tests::process::{Process, output};
 use garth_tests::tls::{Authority, Certificate};
 use serde_json::Value;
@@ -276,12 +277,15 @@ fn n7_a_hundred_logins_and_a_session_through_one_connection() {
             .radclient("auth", 1, chap)
             .contains("Received Access-Accept")
     );
-    let wrong = login.replace("cherry-8", "cherry-9");
-    assert!(
-        world
-            .radclient("auth", 1, &wrong)
-            .contains("Received Access-Reject")
-    );
+    let ms_chap =
+        "User-Name = bruno\nMS-CHAP-Password = bird-cherry-8\nMessage-Authenticator = 0x00\n";
+    let said = world.radclient("auth", 1, ms_chap);
+    assert!(said.contains("MS-CHAP-MPPE-Keys"), "{said}");
+    for right in [login, chap, ms_chap] {
+        let wrong = right.replace("cherry-8", "cherry-9");
+        let said = world.radclient("auth", 1, &wrong);
+        assert!(said.contains("Received Access-Reject"), "{said}");
+    }
 
     let start = "Acct-Status-Type = Start\nAcct-Session-Id = \"8120abcd\"\nUser-Name = bruno\n\
                  Framed-IP-Address = 10.64.0.8\n";
@@ -298,7 +302,42 @@ fn n7_a_hundred_logins_and_a_session_through_one_connection() {
 
     assert_eq!(world.counted("radsec_connections"), 1);
     assert_eq!(world.counted("radsec_open_radius_1_0"), 1);
-    assert!(world.counted("radsec_requests") >= 104);
+    assert!(world.counted("radsec_requests") >= 107);
+    record(
+        ("radsecproxy", "radsecproxy"),
+        "RADIUS over TLS: PAP, 100 on one connection; CHAP, MS-CHAP, accounting",
+        "Access-Accept, Accounting-Response",
+        "Access-Reject",
+    );
+}
+
+/// A row of the page of peers.
+fn record((name, package): (&str, &str), spoken: &str, right: &str, wrong: &str) {
+    let exchange = Exchange {
+        spoken,
+        right,
+        wrong,
+    };
+    exchange
+        .record(&Peer::packaged(name, package).unwrap())
+        .unwrap();
+}
+
+#[test]
+fn n7_client_without_a_certificate_is_refused() {
+    let world = World::start();
+    // radsecproxy does not start without one.
+    let mut command = world.lab.network.router.command("openssl");
+    command
+        .args(["s_client", "-connect", "127.0.0.1:2083", "-ign_eof"])
+        .arg("-CAfile")
+        .arg(world.folder.path().join("authority.pem"))
+        .stdin(Stdio::null());
+    let said = output(&mut command).unwrap();
+    let alert = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(alert.contains("certificate required"), "{alert}");
+    assert_eq!(world.counted("radsec_refused_no_certificate"), 1);
+    assert_eq!(world.counted("radsec_connections"), 0);
 }
 
 #[test]
@@ -315,6 +354,12 @@ fn n7_client_whose_certificate_is_not_of_our_authority_is_refused() {
     .unwrap_or_else(|error| panic!("{error}\n{}", world.proxy_log()));
     assert!(world.is_silent("auth", login));
     assert_eq!(world.counted("radsec_connections"), 0);
+    record(
+        ("radsecproxy", "radsecproxy"),
+        "RADIUS over TLS: its certificate",
+        "connected",
+        "refused where another authority has signed it",
+    );
 }
 
 #[test]
@@ -382,4 +427,13 @@ fn n7_freeradius_logs_in_and_accounts_over_tls() {
     );
     assert_eq!(world.lab.sessions("bruno").unwrap().len(), 1);
     assert!(world.counted("radsec_requests") >= 11);
+    let wrong = login.replace("cherry-8", "cherry-9");
+    let said = world.radclient("auth", 1, &wrong);
+    assert!(said.contains("Received Access-Reject"), "{said}");
+    record(
+        ("FreeRADIUS over TLS", "freeradius"),
+        "PAP and accounting",
+        "Access-Accept, Accounting-Response",
+        "Access-Reject",
+    );
 }

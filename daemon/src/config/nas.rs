@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::diagnose::Problems;
 use super::dialects::Dialects;
+use super::dynamic_authorization::DynamicAuthorization;
 use super::raw;
 use super::secret::Secret;
 use super::sections::addresses;
@@ -26,8 +27,18 @@ const CERTIFICATE: &str =
 /// Registered for RADIUS over TLS (RFC 6614 section 7).
 const RADSEC_PORT: u16 = 2083;
 
-/// `[radsec]`.
-pub(super) fn radsec(raw: &raw::Radsec, problems: &mut Problems) -> Option<RadSec> {
+/// `[radsec]`, if there is one.
+pub(super) fn radsec_section(
+    raw: Option<&raw::Radsec>,
+    problems: &mut Problems,
+) -> Option<Option<RadSec>> {
+    match raw {
+        Some(raw) => radsec(raw, problems).map(Some),
+        None => Some(None),
+    }
+}
+
+fn radsec(raw: &raw::Radsec, problems: &mut Problems) -> Option<RadSec> {
     let listen = match &raw.listen {
         Some(texts) => addresses("radsec.listen", texts, problems),
         None => Some(vec![
@@ -153,11 +164,25 @@ fn nas(
     let allowed = "an address such as 192.0.2.1 or [2001:db8::1]:3799, or source for the address of each device";
     let dynamic_authorization = match &raw.dynamic_authorization {
         Some(text) => problems
-            .parse("nas.dynamic_authorization", text, allowed)
+            .parse::<DynamicAuthorization>("nas.dynamic_authorization", text, allowed)
             .map(Some),
         None => Some(None),
     };
     let (prefix, certificate) = known_by?;
+    if let (Some(_), Some(Some(place)), Some(text)) = (
+        &certificate,
+        &dynamic_authorization,
+        &raw.dynamic_authorization,
+    ) && place.address.is_none()
+    {
+        problems.add(
+            "nas.dynamic_authorization",
+            text.span(),
+            "over RadSec a NAS is known by its certificate, whatever its address",
+            Some("the address where it takes requests"),
+        );
+        return None;
+    }
     Some(Nas {
         name: named.then(|| name.as_str().into())?,
         prefix,

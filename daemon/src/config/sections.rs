@@ -64,10 +64,7 @@ pub(super) fn checked(
     let time = time(&file.time, problems);
     let radius = radius(&file.radius, &file.realm, problems);
     let eap = eap::section(file.eap, problems);
-    let radsec = match &file.radsec {
-        Some(raw) => nas::radsec(raw, problems).map(Some),
-        None => Some(None),
-    };
+    let radsec = nas::radsec_section(file.radsec.as_ref(), problems);
     let garden = garden(&file.garden, problems);
     let interim_seconds = garden.as_ref().map(|garden| garden.interim_seconds);
     let accounting = accounting(&file.accounting, interim_seconds, problems);

@@ -352,6 +352,12 @@ fn n7_what_is_wrong_with_radsec_is_told() {
     let named = "certificate = \"olt.example.net\"\n";
     for (text, told) in [
         (
+            format!(
+                "{DESIGN}{RADSEC}{olt}{named}secret = \"tulip\"\ndynamic_authorization = \"source\"\n"
+            ),
+            "nas.dynamic_authorization: over RadSec a NAS is known by its certificate",
+        ),
+        (
             format!("{DESIGN}{olt}"),
             "nas.address: \"olt\" has neither address nor certificate",
         ),

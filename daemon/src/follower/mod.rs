@@ -18,12 +18,14 @@ mod entitlement;
 mod evidence;
 mod first_look;
 mod queue;
+mod redials;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use garth_radius::dialect::Change;
+use garth_radius::dynamic::ErrorCause;
 use garth_radius::dynamic::ladder::{LadderInput, LadderStep};
 use garth_radius::nas::Nas;
 use garth_store::record::{Session, SessionKey};
@@ -42,6 +44,7 @@ use changes::Pending;
 use effort::{Effort, Phase, Rung};
 use entitlement::{Entitlement, Told, means};
 use queue::Queue;
+use redials::Redials;
 
 /// The most sessions of one subscription that are looked at.
 const SESSIONS_EACH_MAX: usize = 64;
@@ -85,6 +88,8 @@ pub(crate) struct Follower {
     /// Those with an effort, by subscription.
     efforts: BTreeSet<(SubscriptionId, SessionKey)>,
     queue: Queue,
+    /// Whom we have made log in again.
+    redials: Redials,
     /// When efforts go on by themselves.
     due: BTreeSet<(Instant, SessionKey)>,
     under_way: JoinSet<Done>,
@@ -106,6 +111,7 @@ impl Follower {
             sessions: HashMap::new(),
             efforts: BTreeSet::new(),
             queue: Queue::default(),
+            redials: Redials::default(),
             due: BTreeSet::new(),
             under_way: JoinSet::new(),
         }
@@ -249,6 +255,17 @@ impl Follower {
         self.ended(&session.key);
         let Some(subscription) = session.subscription else {
             return;
+        };
+        // Who logs in because we ended the session was told by its login what we ended it for.
+        let told = match (told, self.entitlement(&session)) {
+            (Told::Unknown, Some(wanted))
+                if self
+                    .redials
+                    .is_one(subscription, wanted, session.started_at) =>
+            {
+                Told::Is(wanted)
+            }
+            (told, _) => told,
         };
         let followed = Followed {
             subscription,
@@ -470,8 +487,18 @@ impl Follower {
             Outcome::Silence => LadderInput::Timeout,
             Outcome::NotSent(_) => LadderInput::CannotAsk,
         };
-        if rung == Rung::Change && answered.outcome == Outcome::Ack {
-            followed.told = Told::Is(effort.wanted);
+        let wanted = effort.wanted;
+        let subscription = followed.subscription;
+        let is_told = matches!(
+            answered.outcome,
+            // It asks us for what it is to do, which it is told then.
+            Outcome::Ack | Outcome::Nak(Some(ErrorCause::RequestInitiated))
+        );
+        if rung == Rung::Change && is_told {
+            followed.told = Told::Is(wanted);
+        }
+        if matches!(answered.outcome, Outcome::Ack | Outcome::Nak(_)) && rung == Rung::Disconnect {
+            self.redials.note(subscription, wanted, self.store.now());
         }
         self.input(key, input, now);
     }

@@ -264,7 +264,7 @@ impl ImportLine {
     /// # Errors
     /// [`LineError::Json`].
     pub fn from_json(line: &[u8]) -> Result<Self, LineError> {
-        serde_json::from_slice(line).map_err(|error| LineError::Json(error.to_string()))
+        serde_json::from_slice(line).map_err(|error| LineError::Json(without_value(&error)))
     }
 
     /// The subscription that the line tells of.
@@ -563,3 +563,14 @@ fn hold_line(holds: &garth_subscription::facts::Holds) -> Option<HoldLine> {
 
 /// The keys and values of one CSV record, on their way to an [`ImportLine`].
 pub(crate) type Fields = BTreeMap<&'static str, String>;
+
+/// What is wrong, and where; the value itself may be a password.
+fn without_value(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let shows_a_value = ["invalid type", "invalid value", "invalid length"];
+    let Some(kind) = shows_a_value.iter().find(|kind| said.starts_with(**kind)) else {
+        return said;
+    };
+    let expected = said.rfind(", expected").map_or("", |at| &said[at..]);
+    format!("{kind}{expected}")
+}

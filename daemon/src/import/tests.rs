@@ -119,6 +119,11 @@ fn a_password_never_shows_in_a_complaint() {
     assert!(!told.contains("tulip"), "{told}");
     let told = refused(r#"{"username":"a","plan":"p","nt_hash":"tulip"}"#);
     assert!(!told.contains("tulip"), "{told}");
+    let told = refused(r#"{"username":"a","plan":"p","password":12345678}"#);
+    assert!(
+        !told.contains("12345678") && told.contains("column"),
+        "{told}"
+    );
     let hash = "fc156af7edcd6c0edde3337d427f4eac";
     let both = format!(r#"{{"username":"a","plan":"p","password":"tulip","nt_hash":"{hash}"}}"#);
     let told = refused(&both);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use garth_radius::dialect::Dialect;
+use garth_radius::directory::NOBODY;
 use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random};
 use garth_radius::nas::MessageAuthenticatorPolicy;
 use garth_radius::packet::Packet;
@@ -166,6 +167,9 @@ fn suspended_and_unknown_get_the_garden() {
             .ask(&mut server, &Book::default());
         assert_eq!(outcome(verdict), expected);
         assert_eq!(value(&reply, AttributeType::EAP_MESSAGE)[0], SUCCESS);
+        // Whom nobody knows is nobody in accounting, whatever name is outside.
+        let is_nobody = value(&reply, AttributeType::CLASS) == NOBODY;
+        assert_eq!(is_nobody, expected == Outcome::AcceptUnknown);
         // The next one begins anew: the NAS has used identifier 1 long ago.
         server = Server::new(with_eap(Unknown::Garden), 1).with_eap(eap_server());
     }

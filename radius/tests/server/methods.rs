@@ -325,6 +325,22 @@ fn somebody_unknown_gets_no_proof_but_may_get_the_garden() {
     );
 }
 
+#[test]
+fn a_station_that_is_no_mac_vouches_for_none_that_is_typed() {
+    for (station, expected) in [
+        (None, Outcome::AcceptFull),
+        (Some(&b"02-00-00-00-00-07"[..]), Outcome::AcceptFull),
+        (Some(b"203.0.113.9"), Outcome::AcceptUnknown),
+        (Some(b"02:00:00:00:00:66 vlan100"), Outcome::AcceptUnknown),
+    ] {
+        let mut ask = Ask::user(b"02:00:00:00:00:07").pap(b"02:00:00:00:00:07");
+        if let Some(station) = station {
+            ask = ask.with(AttributeType::CALLING_STATION_ID, station);
+        }
+        assert_eq!(outcome(&ask), expected, "{station:?}");
+    }
+}
+
 const CIRCUIT: (u8, &[u8]) = (1, b"an1 eth 1/3");
 const REMOTE: (u8, &[u8]) = (2, b"house 7");
 
@@ -355,6 +371,18 @@ fn n1_a_line_is_known_by_its_circuit_and_remote_id() {
     {
         assert_eq!(outcome(ask), Outcome::AcceptFull, "{n}");
     }
+}
+
+#[test]
+fn somebody_unknown_on_a_line_may_get_the_garden() {
+    let stranger: (u8, &[u8]) = (1, b"an9 eth 9/9");
+    let ask = on_line(Ask::new(Code::ACCESS_REQUEST), &[stranger]);
+    assert_eq!(outcome(&ask), Outcome::AcceptUnknown);
+    // With a password it is a name like any other.
+    let named = on_line(Ask::user(stranger.1).pap(stranger.1), &[stranger]);
+    assert_eq!(outcome(&named), Outcome::AcceptUnknown);
+    let name = on_line(Ask::user(b"User").pap(b"clientPass"), &[stranger]);
+    assert_eq!(outcome(&name), Outcome::AcceptFull);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! What has been in copies of the file, or on a disk that writes elsewhere than it is told to, nobody
 //! wipes from here.
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseStats, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::PIECE;
 use crate::credential::{KeyId, KeyRing};
@@ -30,9 +30,9 @@ pub(super) fn take_key(db: &Database, keys: &KeyRing) -> Result<(), Fault> {
 }
 
 /// Seals what is not sealed with the current key, and goes on where an earlier start was cut off.
-pub(super) fn up(db: &Database, schema: u32, keys: &KeyRing) -> Result<(), OpenError> {
+pub(super) fn up(db: &Database, keys: &KeyRing) -> Result<(), OpenError> {
     let sealed = optional(&db.begin_read()?.open_table(META)?, META_KEY)?.map(KeyId);
-    if schema < 4 || sealed != Some(keys.current()) {
+    if sealed != Some(keys.current()) {
         begin(db, keys)?;
     }
     while let Some(next) = next(db)? {
@@ -44,7 +44,8 @@ pub(super) fn up(db: &Database, schema: u32, keys: &KeyRing) -> Result<(), OpenE
     Ok(())
 }
 
-fn begin(db: &Database, keys: &KeyRing) -> Result<(), Fault> {
+/// Notes the key and that every subscription is to be looked at; the file is one of schema 4 from here on.
+pub(super) fn begin(db: &Database, keys: &KeyRing) -> Result<(), Fault> {
     let txn = writer::begin(db)?;
     {
         let meta = &mut Tables::create(&txn)?.meta;
@@ -110,6 +111,13 @@ pub(super) fn sealed(keys: &KeyRing, key: u128, row: &[u8]) -> Result<StoredSubs
     Ok(stored)
 }
 
+/// Octets in free pages: what is left over in pages in use is nobody's, and would make the file grow.
+fn free_octets(stats: &DatabaseStats) -> u64 {
+    let used = stats.stored_bytes() + stats.metadata_bytes();
+    let left_over = (stats.allocated_pages() * stats.page_size() as u64).saturating_sub(used);
+    stats.fragmented_bytes().saturating_sub(left_over)
+}
+
 /// Writes zeros over every free page, by giving all of them to a table that is deleted again.
 fn wipe(db: &Database) -> Result<(), Fault> {
     const ZEROS: TableDefinition<u64, &[u8]> = TableDefinition::new("zeros");
@@ -127,8 +135,7 @@ fn wipe(db: &Database) -> Result<(), Fault> {
     {
         let mut table = txn.open_table(ZEROS)?;
         let zeros = vec![0; page.saturating_sub(OVERHEAD)];
-        // No fewer than there are free pages: what is left over in pages in use is counted too.
-        for number in 0..stats.fragmented_bytes() / page as u64 {
+        for number in 0..free_octets(&stats) / page as u64 {
             table.insert(number, zeros.as_slice())?;
         }
     }

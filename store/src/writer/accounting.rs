@@ -143,6 +143,10 @@ fn whose(index: &Index, record: &AccountingRecord, live: Option<&Live>) -> Optio
 
 /// Whose session it is: our Class tells, else User-Name, else the MAC address.
 fn identify(index: &Index, record: &AccountingRecord) -> Option<SubscriptionId> {
+    // Somebody who was let in as nobody in particular; the name beside it is not proven.
+    if record.class.is_some_and(|id| id.0.is_nil()) {
+        return None;
+    }
     let by_class = record
         .class
         .and_then(|id| index.by_id(id, |entry| entry.id()));

@@ -521,6 +521,19 @@ fn our_class_tells_more_than_the_user_name() {
     assert_eq!(whose(&world, IP), AtAddress::One(id(2)));
 }
 
+#[test]
+fn the_class_of_nobody_is_nobody_whatever_the_user_name() {
+    let world = world_with_users(1);
+    let nobody = garth_subscription::facts::SubscriptionId(uuid::Uuid::nil());
+    let record = AccountingRecord {
+        class: Some(nobody),
+        ..counted(Start, 0, 0)
+    };
+    world.store.account(vec![record]).unwrap();
+    assert_eq!(world.store.index().live_sessions_of(id(1), None), 0);
+    assert_eq!(world.store.index().live_sessions(), 1);
+}
+
 /// Seconds until a session that has sent an Interim-Update is closed, by default; and one that has not.
 const AGES: [i64; 2] = [86_400, 30 * 86_400];
 

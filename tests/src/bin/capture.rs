@@ -33,7 +33,7 @@ const VISITS: [Visit; 3] = [
 ];
 
 /// What is typed for the capture of garthctl, after the payment of the story.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "status",
     "plan list",
     "subscription show anna",
@@ -41,6 +41,8 @@ const COMMANDS: [&str; 9] = [
     "subscription pause anna --until 2001-01-01",
     "subscription grace anna --days 3 --reason holiday --dry-run",
     "session list",
+    "subscription usage anna",
+    "nas list",
     "garden status",
     "journal verify",
 ];
