@@ -360,7 +360,7 @@ fn announce(config: &Config, store: &Store) {
         nas = config.nas.len(),
         auth = ?config.radius.auth,
         acct = ?config.radius.acct,
-        radsec = ?config.radsec.as_ref().map(|radsec| &radsec.listen),
+        radsec = ?config.radsec.as_ref().map_or(&[][..], |radsec| &radsec.listen),
         portal = portal.map(|portal| portal.public_url.as_str()),
         admin = %config.admin.socket.display(),
         "garthd answers"
