@@ -168,9 +168,10 @@ impl<'txn> ClosedTables<'txn> {
         })
     }
 
-    /// Writes a closed session.
+    /// Writes a closed session. One that lay there may have been another subscription's, which has it no more.
     pub(crate) fn put(&mut self, key: &[u8], closed: &Closed) -> Result<(), Fault> {
         let stopped_at = millis(closed.ended.stopped_at);
+        self.forget(key, stopped_at)?;
         let row = encode_closed(closed);
         self.sessions.insert((key, stopped_at), row.as_slice())?;
         self.by_time.insert((stopped_at, key), ())?;

@@ -160,7 +160,7 @@ fn usage(
 struct Waiting {
     /// The latest ends first.
     newest: Vec<(Place, Closed)>,
-    /// Those that are to go from the tables.
+    /// Where the tables have what is to go or to be written over: it is not listed.
     gone: HashSet<Place>,
 }
 
@@ -168,13 +168,11 @@ impl Waiting {
     fn of(memory: &Sessions, of: Option<SubscriptionId>, limit: usize) -> Self {
         let (mut newest, mut gone) = (Vec::new(), HashSet::new());
         for (place, closed) in memory.closed() {
-            match closed {
-                Some(closed) if newest.len() < limit => {
-                    if of.is_none_or(|id| closed.session.subscription == Some(id)) {
-                        newest.push((place.clone(), closed.clone()));
-                    }
-                }
-                Some(_) => {}
+            let is_asked_for = closed.filter(|closed| {
+                newest.len() < limit && of.is_none_or(|id| closed.session.subscription == Some(id))
+            });
+            match is_asked_for {
+                Some(closed) => newest.push((place.clone(), closed.clone())),
                 None => {
                     gone.insert(place.clone());
                 }

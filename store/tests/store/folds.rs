@@ -227,6 +227,23 @@ proptest! {
     }
 }
 
+#[test]
+fn a_row_that_makes_way_for_another_subscriptions_is_listed_no_more() {
+    let mut pair = Pair::new();
+    for action in [
+        Action::Account(vec![(5, 2, 690, 2)]),
+        Action::Advance(86_400),
+        Action::Fold,
+        // It goes on, and the Stop of another subscription's ends where the row in the table did.
+        Action::Account(vec![(5, 3, 295, 0), (5, 7, 416, 0)]),
+        Action::Fold,
+    ] {
+        pair.run(&action);
+        assert_eq!(seen(&pair.store), seen(&pair.quiet));
+    }
+    check(&pair.store);
+}
+
 /// Nobody asks the writer for anything while a sweep is under way; it goes on all the same.
 fn until(condition: impl Fn() -> bool) {
     while !condition() {
