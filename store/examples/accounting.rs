@@ -1,8 +1,9 @@
 //! Measures accounting: `cargo run --release -p garth-store --example accounting -- FOLDER SESSIONS RECORDS`.
 //!
-//! Begins SESSIONS sessions in a new store in FOLDER, then sends Interim-Updates of random ones in
-//! batches of 1, 16, 256 and 1,024, about RECORDS of each batch, and prints what a record cost: CPU
-//! time of all threads of this process, and time on the wall, with what the close at the end took.
+//! Begins a session of each of SESSIONS subscriptions in a new store in FOLDER, then sends records of random
+//! ones, of a hundred eight Starts and eight Stops, in batches of 1, 16, 256 and 1,024 or of the size that is the
+//! fourth argument, about RECORDS of each size, and prints what a record cost: CPU time of all threads of this
+//! process, and time on the wall, with what the close at the end took.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,12 +11,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, SessionKey};
-use garth_store::{Clock, Keys, Limits, Observer, Options, Store};
-use garth_subscription::calendar::BillingZone;
-use garth_subscription::facts::SubscriptionId;
-use garth_subscription::money::Currency;
+use garth_store::write::NewSubscription;
+use garth_store::{Clock, IMPORT_BATCH_MAX, Keys, Limits, Observer, Options, Store};
+use garth_subscription::calendar::{BillingZone, Months};
+use garth_subscription::command::{Actor, Create, Role};
+use garth_subscription::facts::{Renewal, SubscriptionId};
+use garth_subscription::money::{Currency, Money};
+use garth_subscription::plan::{Plan, PlanKind, PriceLine, SessionTerms};
 use garth_subscription::policy::{Policies, Policy};
+use garth_subscription::subscriber::Subscriber;
 use garth_subscription::time::Timestamp;
+use uuid::Uuid;
 
 /// 21 November 2026, in milliseconds.
 const START: i64 = 1_795_262_400_000;
@@ -23,6 +29,9 @@ const START: i64 = 1_795_262_400_000;
 const COMMITS_MAX: usize = 20_000;
 /// How many records are made at a time, outside of what is measured.
 const MADE_AT_ONCE: usize = 65_536;
+/// Of a hundred records.
+const STARTS: u32 = 8;
+const STARTS_AND_STOPS: u32 = 16;
 /// Sessions of one NAS.
 const SESSIONS_PER_NAS: u32 = 8_192;
 
@@ -92,13 +101,18 @@ fn main() {
         argument.expect("the second and the third argument are numbers")
     };
     let (sessions, records) = (number(), number());
+    let sizes = match arguments.next() {
+        Some(size) => vec![size.parse().expect("the fourth argument is a number")],
+        None => vec![1, 16, 256, 1_024],
+    };
     let path = Path::new(&folder).join("accounting.redb");
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    for batch in [1, 16, 256, 1_024] {
+    for batch in sizes {
         if path.exists() {
             std::fs::remove_file(&path).expect("the file of the last measurement");
         }
         let store = open(&path);
+        subscribe(&store, sessions);
         let begun = Cost::NONE.and(|| begin(&store, sessions));
         say(&format!(
             "{sessions} sessions begun: {}",
@@ -179,6 +193,79 @@ fn open(path: &Path) -> Store {
     Store::open(path, options).expect("a folder that can be written to")
 }
 
+/// A subscription for each session.
+fn subscribe(store: &Store, sessions: usize) {
+    let sessions = u32::try_from(sessions).expect("the number of sessions fits");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers starts");
+    runtime.block_on(async {
+        let planned = store.apply_plans(vec![plan()], operator()).await;
+        planned.expect("one plan is a catalogue");
+        let numbers: Vec<_> = (0..sessions).collect();
+        for piece in numbers.chunks(IMPORT_BATCH_MAX) {
+            let news = piece.iter().map(|number| new(*number)).collect();
+            let answers = store.import(news, operator()).await.expect("a disk");
+            assert!(answers.iter().all(Result::is_ok), "{:?}", answers.first());
+        }
+    });
+}
+
+fn operator() -> Actor {
+    Actor {
+        role: Role::Operator,
+        name: "import".parse().expect("a name"),
+        on_behalf_of: None,
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        id: "home-100".parse().expect("an id"),
+        name: "Home 100".parse().expect("a name"),
+        kind: PlanKind::Internet,
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+        session: SessionTerms::default(),
+        prices: vec![PriceLine {
+            months: Months::new(1).expect("a month"),
+            amount: Money::from_minor(3_000, Currency::EUR).expect("a small amount"),
+        }],
+        change_to: Vec::new(),
+    }
+}
+
+fn id(number: u32) -> SubscriptionId {
+    SubscriptionId(Uuid::from_u128((1 << 80) + u128::from(number)))
+}
+
+fn user_name(number: u32) -> String {
+    format!("user{number:07}")
+}
+
+fn new(number: u32) -> NewSubscription {
+    let until = Timestamp::from_unix_millis(START + 30 * 86_400_000);
+    NewSubscription {
+        subscriber: Subscriber {
+            user_name: user_name(number).parse().ok(),
+            ..Subscriber::default()
+        },
+        credential: None,
+        create: Create {
+            id: id(number),
+            plan: "home-100".parse().expect("an id"),
+            services: Vec::new(),
+            start_at: None,
+            paid_through: Some(until.expect("it is in this century")),
+            anchor_day: None,
+            balance: None,
+            holds: Vec::new(),
+            renewal: Renewal::default(),
+            active_to: None,
+        },
+    }
+}
+
 fn begin(store: &Store, sessions: usize) {
     let sessions = u32::try_from(sessions).expect("the number of sessions fits");
     let numbers: Vec<_> = (0..sessions).collect();
@@ -201,11 +288,12 @@ fn batches(
             let seconds = u32::try_from(sent + nth).expect("a short measurement");
             (0..batch)
                 .map(|_| {
-                    record(
-                        AccountingStatus::InterimUpdate,
-                        random.below(sessions),
-                        seconds,
-                    )
+                    let status = match random.below(100) {
+                        0..STARTS => AccountingStatus::Start,
+                        STARTS..STARTS_AND_STOPS => AccountingStatus::Stop,
+                        _ => AccountingStatus::InterimUpdate,
+                    };
+                    record(status, random.below(sessions), seconds)
                 })
                 .collect()
         })
@@ -221,8 +309,8 @@ fn record(status: AccountingStatus, number: u32, seconds: u32) -> AccountingReco
                 .into_bytes()
                 .into(),
         },
-        class: None,
-        user_name: format!("user{number:07}").parse().ok(),
+        class: Some(id(number)),
+        user_name: user_name(number).parse().ok(),
         mac: None,
         framed_ipv4: Some((0x0A40_0000 + number).into()),
         framed_ipv6: None,

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
 
@@ -47,7 +48,7 @@ pub(crate) struct Sessions {
     nases: BTreeMap<Arc<[u8]>, Nas>,
     slots: Slab<Slot>,
     /// The first live session of each subscription; the others follow by `Slot::next`.
-    owners: HashMap<SubscriptionId, u32>,
+    owners: HashMap<SubscriptionId, u32, RandomState>,
     /// Closed sessions that the tables lack or have otherwise; `None` where they must go.
     closed: BTreeMap<Place, Option<Closed>>,
     /// How many keys the tables have otherwise.

@@ -350,16 +350,22 @@ pub(crate) const fn id_of(key: u128) -> SubscriptionId {
 /// The octets before which all sessions of a NAS lie: the length of its name and the name, so that
 /// no NAS's sessions follow those of another whose name is a part of its own.
 pub(crate) fn nas_prefix(nas: &str) -> Vec<u8> {
-    let len = u16::try_from(nas.len()).unwrap_or(u16::MAX);
-    let mut octets = len.to_be_bytes().to_vec();
-    octets.extend_from_slice(&nas.as_bytes()[..usize::from(len)]);
-    octets
+    key_octets(nas, &[])
 }
 
 /// A session's key as octets.
 pub(crate) fn session_octets(key: &SessionKey) -> Vec<u8> {
-    let mut octets = nas_prefix(&key.nas);
-    octets.extend_from_slice(&key.acct_session_id);
+    key_octets(&key.nas, &key.acct_session_id)
+}
+
+/// In one piece: each record of accounting needs its own.
+fn key_octets(nas: &str, id: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(nas.len()).unwrap_or(u16::MAX);
+    let nas = &nas.as_bytes()[..usize::from(len)];
+    let mut octets = Vec::with_capacity(size_of_val(&len) + nas.len() + id.len());
+    octets.extend_from_slice(&len.to_be_bytes());
+    octets.extend_from_slice(nas);
+    octets.extend_from_slice(id);
     octets
 }
 

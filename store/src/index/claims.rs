@@ -13,9 +13,10 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use foldhash::fast::RandomState;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress};
-use papaya::{HashMap, Operation};
+use papaya::Operation;
 
 use crate::record::{Address, Session};
 
@@ -37,6 +38,9 @@ type PrefixKey = (u8, u128);
 
 /// The lengths that an IPv6 prefix can have: 0 to 128.
 const PREFIX_LENGTHS: usize = 129;
+
+/// The keys are what NASes and operators say, whom we trust not to look for collisions.
+type HashMap<K, V> = papaya::HashMap<K, V, RandomState>;
 
 /// One thing that a subscription has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,10 +65,10 @@ pub(super) struct Claims {
 impl Claims {
     pub(super) fn new() -> Self {
         Self {
-            v4: HashMap::new(),
-            v6: HashMap::new(),
+            v4: HashMap::default(),
+            v6: HashMap::default(),
             v6_lengths: [const { AtomicU32::new(0) }; PREFIX_LENGTHS],
-            held: HashMap::new(),
+            held: HashMap::default(),
             live_sessions: AtomicUsize::new(0),
         }
     }

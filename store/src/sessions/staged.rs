@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use garth_subscription::calendar::BillingZone;
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::time::Timestamp;
@@ -22,7 +23,7 @@ use crate::tables::{millis, of_millis};
 /// What a batch has changed.
 #[derive(Debug, Default)]
 pub(crate) struct Staged {
-    pub(super) keys: HashMap<Box<[u8]>, StagedKey>,
+    pub(super) keys: HashMap<Box<[u8]>, StagedKey, RandomState>,
     pub(super) closed: BTreeMap<Place, Option<Closed>>,
     begun: usize,
     ended: usize,
