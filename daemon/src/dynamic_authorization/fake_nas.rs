@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use md5::{Digest, Md5};
-use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
+
+use super::memory::UdpSocket;
 
 /// Its secret.
 pub(crate) const SECRET: &str = "a secret of the test alone";

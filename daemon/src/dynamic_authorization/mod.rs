@@ -13,6 +13,8 @@
 
 #[cfg(test)]
 pub(crate) mod fake_nas;
+#[cfg(test)]
+mod memory;
 mod sockets;
 mod task;
 #[cfg(test)]

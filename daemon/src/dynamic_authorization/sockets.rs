@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use garth_radius::packet::PACKET_LEN_MAX;
+#[cfg(not(test))]
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::SOURCE_PORTS;
+#[cfg(test)]
+use super::memory::UdpSocket;
 
 /// The most datagrams that wait for the task; what is beyond waits in the sockets' buffers.
 const ARRIVED_MAX: usize = 256;

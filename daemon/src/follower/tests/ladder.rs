@@ -199,10 +199,8 @@ async fn n11_a_session_that_its_nas_does_not_know_is_forgotten_and_the_login_awa
     let world = in_garden("mikrotik", Manner::Does, Manner::Does).await;
     world.nas.with(|state| state.sessions.clear());
     world.command(1, Command::Enable).await;
-    world.pass(MOMENT).await;
-    world.pass(MOMENT).await;
+    world.until_closed("s1").await;
     assert_eq!(world.asked(), "C");
-    assert!(!world.is_live("s1"));
     world.pass(Duration::from_secs(120)).await;
     world.logs_in(1, "s2").await;
     world.pass(PATIENCE).await;
@@ -217,9 +215,7 @@ async fn n11_a_session_that_its_nas_does_not_know_is_forgotten_and_the_login_awa
 async fn a_session_that_goes_on_although_its_nas_denied_it_is_disconnected() {
     let world = in_garden("mikrotik", Manner::Refuses(503), Manner::Does).await;
     world.command(1, Command::Enable).await;
-    world.pass(MOMENT).await;
-    world.pass(MOMENT).await;
-    assert!(!world.is_live("s1"));
+    world.until_closed("s1").await;
     world.account(1, "s1", InterimUpdate, 9, 9).await;
     world.pass(MOMENT).await;
     assert_eq!((world.asked().as_str(), world.place("s1")), ("CD", None));

@@ -209,18 +209,30 @@ impl World {
         self.changes.take();
     }
 
-    /// Lets so much time pass, for everybody.
-    pub(super) async fn pass(&self, time: Duration) {
-        // What was done just now is answered for before the clock leaps: else an answer would be of the same
-        // instant as what comes after the leap.
-        let soon = time.min(MOMENT);
-        self.step(soon).await;
-        if time > soon {
-            self.step(time - soon).await;
-        }
+    /// Waits until nobody has anything to do at this instant.
+    ///
+    /// The clock of the runtime leaps only then; that of the store stands still.
+    async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
-    async fn step(&self, time: Duration) {
+    /// Waits until the follower knows that the store has closed that session.
+    ///
+    /// The store works on a thread of its own, for which the runtime's clock would not wait.
+    pub(super) async fn until_closed(&self, session: &str) {
+        while self.is_live(session) {
+            still(std::future::ready(())).await;
+        }
+        // The store answers in the order in which it was asked: so the follower has its answer before us.
+        let store = self.store.clone();
+        still(async move { store.fire_due().await.unwrap() }).await;
+        self.settle().await;
+    }
+
+    /// Lets so much time pass, for everybody.
+    pub(super) async fn pass(&self, time: Duration) {
+        // What is under way at this instant is done at this instant.
+        self.settle().await;
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.clock.0.fetch_add(millis, Ordering::SeqCst);
         let store = self.store.clone();
