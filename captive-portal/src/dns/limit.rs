@@ -67,7 +67,8 @@ impl Sources {
         })
     }
 
-    fn slot(&self, source: IpAddr) -> usize {
+    /// Where the limits of `source` are, which it may share.
+    pub(super) fn slot(&self, source: IpAddr) -> usize {
         let subscriber = match source.to_canonical() {
             IpAddr::V4(address) => u128::from(address.to_bits()),
             IpAddr::V6(address) => address.to_bits() >> 64 << 64,

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::wire::{Query, TCP_REPLY_LEN_MAX};
 
 /// How long one upstream has for its answer; then the next is asked.
-const ATTEMPT_WAIT: Duration = Duration::from_millis(1_500);
+pub(super) const ATTEMPT_WAIT: Duration = Duration::from_millis(1_500);
 /// Attempts for one question, over all upstreams: clients give up after some five seconds.
 const ATTEMPTS_MAX: usize = 3;
 /// Replies that do not match before an attempt is given up: somebody is guessing.
