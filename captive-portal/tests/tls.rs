@@ -35,11 +35,18 @@ fn certificate() -> (CertificateDer<'static>, Arc<ServerConfig>) {
     (certificate, Arc::new(config))
 }
 
-async fn start(tls: &Arc<ArcSwap<ServerConfig>>) -> SocketAddr {
+/// Far longer than a machine stalls.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than any test is let run.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+async fn start(tls: &Arc<ArcSwap<ServerConfig>>, handshake_timeout: Duration) -> SocketAddr {
     let url = format!("https://{NAME}/").parse().unwrap();
     let mut config = PortalConfig::new(url, "Alpennetz", "UTC".parse().unwrap());
     config.limits = Limits {
-        handshake_timeout: Duration::from_millis(100),
+        header_timeout: NEVER,
+        handshake_timeout,
+        connection_timeout: NEVER,
         ..Limits::default()
     };
     let fake = Arc::new(Fake::default());
@@ -85,7 +92,7 @@ async fn ask(
 #[tokio::test]
 async fn a_login_over_tls_sets_a_cookie_for_tls_and_this_host_alone() {
     let (certificate, config) = certificate();
-    let address = start(&Arc::new(ArcSwap::new(config))).await;
+    let address = start(&Arc::new(ArcSwap::new(config)), NEVER).await;
     let get = "GET / HTTP/1.1\r\nhost: portal.example\r\nconnection: close\r\n\r\n";
     let page = ask(address, &certificate, get).await.unwrap();
     let (_, token) = page.split_once("name=\"token\" value=\"").unwrap();
@@ -109,7 +116,7 @@ async fn a_login_over_tls_sets_a_cookie_for_tls_and_this_host_alone() {
 async fn a_new_certificate_holds_for_the_next_connection() {
     let (old, config) = certificate();
     let tls = Arc::new(ArcSwap::new(config));
-    let address = start(&tls).await;
+    let address = start(&tls, NEVER).await;
     let get = "GET / HTTP/1.1\r\nhost: portal.example\r\nconnection: close\r\n\r\n";
     assert!(ask(address, &old, get).await.is_ok());
     let (new, config) = certificate();
@@ -121,11 +128,13 @@ async fn a_new_certificate_holds_for_the_next_connection() {
 #[tokio::test]
 async fn a_client_that_never_finishes_its_handshake_is_cut() {
     let (_, config) = certificate();
-    let address = start(&Arc::new(ArcSwap::new(config))).await;
+    let soon = Duration::from_millis(100);
+    let address = start(&Arc::new(ArcSwap::new(config)), soon).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"\x16\x03\x01").await.unwrap();
     let mut rest = Vec::new();
-    let cut = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    let read = stream.read_to_end(&mut rest);
+    let cut = tokio::time::timeout(PATIENCE, read).await;
     assert!(cut.is_ok());
     assert_eq!(rest, b"");
 }
