@@ -1,6 +1,7 @@
 //! The accounting log: what is in it counts, whatever of it the tables have.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use garth_store::record::{AccountingRecord, AccountingStatus, MonthUsage, NasNames, Session};
 use garth_store::write::WriteError;
@@ -11,8 +12,8 @@ use proptest::prelude::*;
 
 use crate::disk::{Disk, Left};
 use crate::world::{
-    Recorder, START, TestClock, World, check, fold, id, new, operator, options, plan, record,
-    session_key, wait,
+    Gate, Recorder, START, TestClock, World, check, fold, id, new, operator, options, plan, record,
+    session_key, until, wait,
 };
 use AccountingStatus::{AccountingOff, AccountingOn, InterimUpdate, Start, Stop};
 
@@ -244,30 +245,46 @@ fn a_row_that_makes_way_for_another_subscriptions_is_listed_no_more() {
     check(&pair.store);
 }
 
-/// Nobody asks the writer for anything while a sweep is under way; it goes on all the same.
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
-    }
-}
-
 fn starts(range: std::ops::Range<u32>) -> Vec<AccountingRecord> {
     range
         .map(|n| record(Start, &format!("s{n:04}"), "user1"))
         .collect()
 }
 
+/// A store whose writer has a thousand sessions of one subscription in its log and stands behind that commit: no
+/// part of the log is folded before it is let on. The answer to the records comes by the thread.
+fn before_the_fold(limits: Limits) -> (World, Arc<Gate>, JoinHandle<()>) {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| {
+        options.limits = limits;
+        options.observer = gate.clone();
+    });
+    world.add(1, "2026-12-01T00:00:00Z");
+    gate.shuts();
+    let store = world.store.clone();
+    let accounting = std::thread::spawn(move || {
+        store.account(starts(0..1_000)).unwrap();
+    });
+    gate.until_reached();
+    (world, gate, accounting)
+}
+
 #[test]
 fn a_log_that_is_too_long_is_busy_until_it_is_folded() {
-    let world = World::with(|options| {
-        options.limits.accounting_log_max = 400;
-        options.limits.fold_sessions_max = 8;
+    let (world, gate, accounting) = before_the_fold(Limits {
+        accounting_log_max: 400,
+        fold_sessions_max: 8,
+        ..Limits::default()
     });
+    let store = world.store.clone();
+    let more = std::thread::spawn(move || store.account(starts(1_000..1_001)));
+    until(|| world.store.status().bulk_waiting > 0);
     // The writer folds from a hundred events on, between two batches.
-    world.store.account(starts(0..1_000)).unwrap();
-    let more = world.store.account(starts(1_000..1_001));
-    assert!(matches!(more, Err(WriteError::Busy)));
+    gate.open();
+    accounting.join().unwrap();
+    assert!(matches!(more.join().unwrap(), Err(WriteError::Busy)));
     assert_eq!(world.store.index().live_sessions(), 1_000);
+    // Nobody asks the writer for anything; it goes on all the same.
     until(|| world.store.status().accounting_log_records == 0);
     world.store.account(starts(1_000..1_001)).unwrap();
     assert_eq!(world.store.live_sessions(None, 9_999).unwrap().len(), 1_001);
@@ -277,16 +294,28 @@ fn a_log_that_is_too_long_is_busy_until_it_is_folded() {
 
 #[test]
 fn a_command_passes_by_between_two_parts_of_a_fold() {
-    let world = World::with(|options| {
-        options.limits.accounting_log_max = 4_000;
-        options.limits.fold_sessions_max = 1;
+    let (world, gate, accounting) = before_the_fold(Limits {
+        accounting_log_max: 4_000,
+        fold_sessions_max: 1,
+        ..Limits::default()
     });
-    world.store.account(starts(0..1_000)).unwrap();
-    for number in 1..=3 {
-        world.add(number, "2026-12-01T00:00:00Z");
+    let add = |number| {
+        let (store, new) = (world.store.clone(), new(number, None));
+        let adding = std::thread::spawn(move || {
+            wait(store.add(new, operator(), None)).unwrap();
+        });
+        until(|| world.store.status().commands_waiting > 0);
+        gate.lets_on();
+        gate.until_reached();
+        (adding, world.store.status().sessions_not_folded)
+    };
+    let (first, before) = add(2);
+    let (second, after) = add(3);
+    assert!(0 < after && after < before, "{before}, then {after}");
+    gate.open();
+    for thread in [accounting, first, second] {
+        thread.join().unwrap();
     }
-    let status = world.store.status();
-    assert!(status.sessions_not_folded > 0, "the fold was over before");
     until(|| world.store.status().accounting_log_records == 0);
     world.check();
 }

@@ -1,60 +1,20 @@
 //! What waits together is committed together.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use garth_store::write::WriteError;
-use garth_store::{Clock, Observer, Options, Store};
+use garth_store::{Clock, Options, Store};
 use garth_subscription::Refusal;
 use garth_subscription::command::Command;
-use garth_subscription::facts::SubscriptionId;
 use redb::backends::InMemoryBackend;
 
 use crate::world::{
-    Recorder, START, TestClock, check, id, new, operator, options, plan, request, wait,
+    Gate, Recorder, START, TestClock, check, id, new, operator, options, plan, request, until, wait,
 };
-
-/// Holds the writer where it tells of a change, until the gate is opened.
-#[derive(Default)]
-struct Gate {
-    is_open: Mutex<bool>,
-    opened: Condvar,
-    reached: AtomicBool,
-}
-
-impl Gate {
-    fn open(&self) {
-        *self.is_open.lock().unwrap() = true;
-        self.opened.notify_all();
-    }
-}
-
-impl Observer for Gate {
-    fn changed(&self, _: &[SubscriptionId]) {
-        self.reached.store(true, Ordering::SeqCst);
-        let is_open = self.is_open.lock().unwrap();
-        drop(
-            self.opened
-                .wait_while(is_open, |is_open| !*is_open)
-                .unwrap(),
-        );
-    }
-
-    fn failed(&self, error: &str) {
-        panic!("{error}");
-    }
-}
-
-/// Waits for another thread to come that far.
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
-    }
-}
 
 #[test]
 fn requests_that_wait_share_a_commit_and_a_refused_one_spoils_no_other() {
-    let gate = Arc::<Gate>::default();
+    let gate = Arc::new(Gate::shut());
     let clock = TestClock::new(START);
     let as_clock: Arc<dyn Clock> = clock.clone();
     let options = Options {
@@ -81,7 +41,7 @@ fn requests_that_wait_share_a_commit_and_a_refused_one_spoils_no_other() {
         }))
     };
     let (_, first) = add(1);
-    until(|| gate.reached.load(Ordering::SeqCst));
+    gate.until_reached();
     // The writer stands; all of these wait together, in this order.
     let queued = |(waiting, thread)| {
         until(|| store.status().commands_waiting > waiting);

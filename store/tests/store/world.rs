@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use garth_store::record::{AccountingRecord, AccountingStatus, Checkout, CheckoutId};
@@ -119,6 +119,77 @@ impl Observer for Recorder {
 
     fn failed(&self, error: &str) {
         self.failed.lock().unwrap().push(error.to_owned());
+    }
+}
+
+/// Holds the writer where it tells of a change, until it is let on.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<GateState>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    is_shut: bool,
+    /// Whether the writer stands there.
+    is_reached: bool,
+    let_on: bool,
+}
+
+impl Gate {
+    pub(crate) fn shut() -> Self {
+        let gate = Self::default();
+        gate.shuts();
+        gate
+    }
+
+    pub(crate) fn shuts(&self) {
+        self.state.lock().unwrap().is_shut = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().is_shut = false;
+        self.moved.notify_all();
+    }
+
+    /// Waits until the writer stands there.
+    pub(crate) fn until_reached(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.moved.wait_while(state, |state| !state.is_reached));
+    }
+
+    /// Lets the writer, which stands there, go on to the next change.
+    pub(crate) fn lets_on(&self) {
+        let mut state = self.state.lock().unwrap();
+        assert!(state.is_reached);
+        state.is_reached = false;
+        state.let_on = true;
+        drop(state);
+        self.moved.notify_all();
+    }
+}
+
+impl Observer for Gate {
+    fn changed(&self, _: &[SubscriptionId]) {
+        let mut state = self.state.lock().unwrap();
+        state.is_reached = true;
+        self.moved.notify_all();
+        let stands = |state: &mut GateState| state.is_shut && !state.let_on;
+        state = self.moved.wait_while(state, stands).unwrap();
+        state.is_reached = false;
+        state.let_on = false;
+    }
+
+    fn failed(&self, error: &str) {
+        panic!("{error}");
+    }
+}
+
+/// Waits for another thread to come that far.
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
     }
 }
 
