@@ -418,7 +418,9 @@ fn traffic_and_allowed_destinations_are_no_tampering() {
     let lab = Lab::new();
     lab.serve("net", 443, "internet");
     let mut garden = lab.garden(&BOTH);
-    lab.allow().admit(&[address(INTERNET4)], DEADLINE).unwrap();
+    lab.allow()
+        .admit(&[address(INTERNET4)], DEADLINE * 100)
+        .unwrap();
     assert_eq!(
         lab.who(SUBSCRIBER4, INTERNET4, 443).as_deref(),
         Ok("internet")
