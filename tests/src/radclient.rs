@@ -5,6 +5,9 @@ use anyhow::Result;
 use crate::namespace::Namespace;
 use crate::process;
 
+/// How long an answer to the one request is waited for: a busy machine may take its time.
+const ANSWER_SECONDS_MAX: &str = "10";
+
 /// What kind of question, as radclient names it, and the port it goes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Question {
@@ -68,7 +71,7 @@ pub fn ask(
 ) -> Result<Reply> {
     let mut command = router.command("radclient");
     command
-        .args(["-x", "-r", "1", "-t", "1"])
+        .args(["-x", "-r", "1", "-t", ANSWER_SECONDS_MAX])
         .args(question.words())
         .arg(secret);
     let input = format!("Message-Authenticator = 0x00\n{attributes}\n");

@@ -17,8 +17,8 @@ const PAID: &str = r#"{"username":"bruno","password":"bird-cherry-8","plan":"hom
 /// How long a reload may take to show.
 const RELOAD_MAX: Duration = Duration::from_secs(5);
 
-/// Longer than any honest answer, shorter than the patience of a NAS.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// Far longer than any honest answer: a request is sent once, so what is lost never comes.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 fn rate_in_garden(lab: &Lab) -> Option<String> {
     let attributes = "User-Name = anna\nUser-Password = rose-garden-7";
