@@ -26,6 +26,7 @@ pub mod directory;
 mod duplicates;
 pub mod dynamic;
 pub mod eap;
+mod hexadecimal;
 mod lanes;
 mod mac;
 pub mod mschap;

@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::crypto::{PASSWORD_LEN_MAX, Password};
+use crate::hexadecimal;
 
 /// Octets of an NT hash.
 pub const NT_HASH_LEN: usize = 16;
@@ -93,7 +94,6 @@ impl NtHash {
 
     /// What proves to an MS-CHAPv2 peer that we know the password too (RFC 2759 section 8.7): "S=" and digits.
     pub(crate) fn success(&self, response: &Response, challenge: &Challenge) -> [u8; SUCCESS_LEN] {
-        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
         let mut inner = Sha1::new();
         inner.update(self.hash().as_slice());
         inner.update(response);
@@ -104,13 +104,7 @@ impl NtHash {
         outer.update(b"Pad to make it do more than one iteration");
         let mut success = [0; SUCCESS_LEN];
         success[..2].copy_from_slice(b"S=");
-        let digits = success[2..].as_chunks_mut::<2>().0;
-        for (pair, octet) in digits.iter_mut().zip(outer.finalize()) {
-            *pair = [
-                DIGITS[usize::from(octet >> 4)],
-                DIGITS[usize::from(octet & 15)],
-            ];
-        }
+        hexadecimal::write(&outer.finalize(), hexadecimal::UPPER, &mut success[2..]);
         success
     }
 

@@ -18,6 +18,7 @@ use crate::code::Code;
 use crate::crypto::{HIDDEN_KEY_LEN_MAX, PASSWORD_LEN_MAX, Password};
 use crate::directory::{CLASS_LEN, NOBODY, Profile, Route};
 use crate::eap::State;
+use crate::hexadecimal;
 use crate::mschap::{NT_HASH_LEN, SUCCESS_LEN};
 use crate::nas::Nas;
 use crate::packet::{EncodeError, Encoder, Packet, VALUE_LEN_MAX};
@@ -321,7 +322,8 @@ fn subscription(
         framed_route(route, encoder)?;
     }
     if says.wants_identity {
-        let text = hexadecimal(&profile.class);
+        let mut text = [0; 2 * CLASS_LEN];
+        hexadecimal::write(&profile.class, hexadecimal::LOWER, &mut text);
         encoder.attribute(AttributeType::CHARGEABLE_USER_IDENTITY, &text)?;
     }
     if takes_class {
@@ -355,17 +357,4 @@ fn framed_route(route: &Route, encoder: &mut Encoder<'_>) -> Result<(), EncodeEr
     write!(rest, "{network}/{length} {gateway} {metric}").expect("it was measured");
     let left = rest.len();
     encoder.attribute(kind, &text[..LEN_MAX - left])
-}
-
-/// Octets as text.
-fn hexadecimal(octets: &[u8; CLASS_LEN]) -> [u8; 2 * CLASS_LEN] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 2 * CLASS_LEN];
-    for (pair, octet) in text.as_chunks_mut::<2>().0.iter_mut().zip(octets) {
-        *pair = [
-            DIGITS[usize::from(octet >> 4)],
-            DIGITS[usize::from(octet & 15)],
-        ];
-    }
-    text
 }
