@@ -2,7 +2,7 @@
 
 use garth_radius::UnixSeconds;
 use garth_radius::crypto::Secret;
-use garth_radius::dialect::{Dialect, Fill};
+use garth_radius::dialect::Dialect;
 use garth_radius::dynamic::{Answer, Changes, Sent, Session, encode_change, encode_disconnect};
 use garth_radius::packet::PACKET_LEN_MAX;
 
@@ -79,15 +79,7 @@ fn disconnect(buffer: &mut [u8]) -> Sent {
 
 fn change(buffer: &mut [u8]) -> Sent {
     let dialect = Dialect::generic();
-    let changes = Changes {
-        templates: &[],
-        fill: Fill {
-            down_kbps: 0,
-            up_kbps: 0,
-            garden_name: "",
-            portal_url: "",
-        },
-    };
+    let changes = Changes::default();
     encode_change(
         buffer,
         IDENTIFIER,

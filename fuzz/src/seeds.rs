@@ -44,6 +44,8 @@ fn of_vector(vector: &Vector) -> Seed {
         Port::Auth => ("authentication", octets("request")),
         Port::Acct => ("accounting", octets("request")),
         Port::CoaAnswer => ("coa_answer", octets("answer")),
+        // Whoever sends a request of ours back.
+        Port::Nas => ("authentication", octets("packet")),
         // In pieces of one octet.
         Port::Radsec => ("radsec", [vec![0], octets("stream")].concat()),
     };

@@ -1,23 +1,27 @@
 //! One loader for every user of the wire vectors: tests of `radius`, and the seeds of `fuzz`. Included by path:
 //! no crate of its own, and no user needs all of it.
 //!
+//! What comes to Garth is in `radius/vectors/`, what a NAS is told in each dialect in `radius/vectors/dialects/`.
+//!
 //! A vector is `key: value` lines; lines that begin with a space continue the value before them, lines that begin
 //! with `#` are comments. A file that lacks a key its port needs, or has another one, is refused.
 //!
 //! | key | value |
 //! |---|---|
 //! | `source` | where the octets are from: a standard and its section, or a program |
-//! | `port` | `auth`, `acct`, `coa-answer`, or `radsec`: what reads them |
+//! | `port` | `auth`, `acct`, `coa-answer`, or `radsec`: what reads them; `nas`: a NAS does |
 //! | `policy` | at `auth` and `acct`: whether Message-Authenticator is demanded, `require` or `off` |
 //! | `secret` | shared with the NAS; not at `radsec` |
 //! | `request` | hexadecimal: what comes to a port, or what was sent to the NAS |
 //! | `answer` | hexadecimal, at `coa-answer`: what comes back from the NAS |
 //! | `stream` | hexadecimal, at `radsec`: what comes on one connection inside TLS |
 //! | `response` | hexadecimal, may be missing: what the standard's own server answered |
+//! | `dialect`, `state` | at `nas`: in whose words, and what is told, such as `coa-full` |
+//! | `packet` | hexadecimal, at `nas`: what is told; `UPDATE_VECTORS=1` rewrites it |
 //! | `expect` | what becomes of it, in words; `UPDATE_VECTORS=1` rewrites it |
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What reads a vector.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +30,7 @@ pub(crate) enum Port {
     Acct,
     CoaAnswer,
     Radsec,
+    Nas,
 }
 
 impl Port {
@@ -35,6 +40,7 @@ impl Port {
             "acct" => Some(Self::Acct),
             "coa-answer" => Some(Self::CoaAnswer),
             "radsec" => Some(Self::Radsec),
+            "nas" => Some(Self::Nas),
             _ => None,
         }
     }
@@ -45,14 +51,24 @@ impl Port {
             Self::Auth | Self::Acct => &["source", "port", "policy", "secret", "request", "expect"],
             Self::Radsec => &["source", "port", "stream", "expect"],
             Self::CoaAnswer => &["source", "port", "secret", "request", "answer", "expect"],
+            Self::Nas => &[
+                "source", "port", "dialect", "state", "secret", "packet", "expect",
+            ],
         }
     }
 }
 
 /// Keys whose values are octets.
-const HEXADECIMAL: [&str; 4] = ["request", "answer", "response", "stream"];
+const HEXADECIMAL: [&str; 5] = ["request", "answer", "response", "stream", "packet"];
+/// Octets of a line of hexadecimal.
+const LINE_LEN: usize = 16;
+/// Where the vectors are.
+const FOLDERS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../radius/vectors"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../radius/vectors/dialects"),
+];
 
-/// One file of `radius/vectors/`.
+/// One file of [`FOLDERS`].
 pub(crate) struct Vector {
     path: PathBuf,
     lines: Vec<String>,
@@ -64,9 +80,10 @@ impl Vector {
     /// # Panics
     /// When one is not written as above.
     pub(crate) fn all() -> Vec<Self> {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../radius/vectors"));
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-            .expect("the vectors are part of the source")
+        let entries = FOLDERS
+            .iter()
+            .flat_map(|folder| fs::read_dir(folder).expect("the vectors are part of the source"));
+        let mut paths: Vec<PathBuf> = entries
             .map(|entry| entry.expect("the folder can be read").path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
             .collect();
@@ -157,10 +174,27 @@ impl Vector {
         pairs.collect()
     }
 
-    /// Replaces the one-line value of `expect` and writes the file.
-    pub(crate) fn rewrite(&mut self, expect: &str) {
-        self.lines.retain(|line| !line.starts_with("expect:"));
-        self.lines.push(format!("expect: {expect}"));
+    /// Replaces the value of `expect`, and at `nas` that of `packet`, and writes the file.
+    pub(crate) fn rewrite(&mut self, expect: &str, packet: Option<&[u8]>) {
+        if let Some(packet) = packet {
+            let lines = packet.chunks(LINE_LEN).map(|octets| {
+                let pairs: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+                format!("  {}", pairs.join(" "))
+            });
+            self.replace("packet", std::iter::once("packet:".to_owned()).chain(lines));
+        }
+        self.replace("expect", [format!("expect: {expect}")]);
         fs::write(&self.path, self.lines.join("\n") + "\n").expect("the vectors can be written");
+    }
+
+    /// Puts `lines` where the key and its continuation lines are.
+    fn replace(&mut self, key: &str, lines: impl IntoIterator<Item = String>) {
+        let prefix = format!("{key}:");
+        let is_key = |line: &String| line.starts_with(&prefix);
+        let from = self.lines.iter().position(is_key);
+        let from = from.expect("the keys of its port are there");
+        let behind = self.lines[from + 1..].iter();
+        let more = behind.take_while(|line| line.starts_with(' ')).count();
+        self.lines.splice(from..=from + more, lines);
     }
 }

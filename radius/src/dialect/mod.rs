@@ -156,7 +156,7 @@ pub enum Part {
 }
 
 /// What templates are filled with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Fill<'a> {
     /// Rate towards the subscriber in kbit/s.
     pub down_kbps: u32,

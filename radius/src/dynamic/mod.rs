@@ -145,7 +145,7 @@ pub fn encode_disconnect(
 }
 
 /// What a CoA-Request changes: one state of the dialect's [`dialect::Change::Coa`], filled in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Changes<'a> {
     /// The attributes of the new state.
     pub templates: &'a [Template],
