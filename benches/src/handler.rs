@@ -250,7 +250,7 @@ impl Accept {
             down_kbps: black_box(100_000),
             up_kbps: black_box(20_000),
             garden_name: &self.garden_name,
-            portal_url: "",
+            ..Fill::default()
         };
         let buffer = &mut self.buffer[..];
         let mut encoder = Encoder::new(buffer, Code::ACCESS_ACCEPT, IDENTIFIER).expect("room");

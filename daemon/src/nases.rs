@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use garth_radius::dialect::{Change, Fill, Template};
+use garth_radius::dialect::{Change, Dialect, Fill, Template};
 use garth_radius::dynamic::ErrorCause;
 use garth_radius::nas::{DynamicAuthorization, MessageAuthenticatorPolicy, Nas};
-use garth_radius::server::Rates;
+use garth_radius::server::{Given, Rates};
 use garth_store::record::SessionKey;
 use garth_store::{ReadError, Store};
 use garth_subscription::Timestamp;
 
 use crate::admin::wire::{NasBody, NasDetailBody, ProbeBody, ProbedBody, RequestsBody};
 use crate::disconnector::{Disconnector, Nases, nas_address, nas_name, place};
-use crate::dynamic_authorization::{Answered, Counts, Identifiers, Outcome, Request};
+use crate::dynamic_authorization::{Answered, Counts, Identifiers, Move, Outcome, Request};
 use crate::follower::Alarms;
 use crate::radius::radsec::RadSec;
 
@@ -29,6 +29,13 @@ const PROBED_MAX: usize = 16;
 const EXAMPLE_RATES: Rates = Rates {
     down_kbps: 100_000,
     up_kbps: 20_000,
+};
+
+/// What a probe asks for, of nobody.
+const EXAMPLE: Move = Move {
+    from: Given::Garden,
+    to: Given::Full(EXAMPLE_RATES),
+    session_timeout_seconds: 86_400,
 };
 
 /// Tells of NASes.
@@ -104,9 +111,10 @@ impl NasDesk {
             return Ok(None);
         };
         let seen = self.seen().await?;
+        let (full, garden) = (Given::Full(EXAMPLE_RATES), Given::Garden);
         let (full, garden) = (
-            nases.settings().full_fill(EXAMPLE_RATES),
-            nases.settings().garden_fill(),
+            nases.settings().fill(full, garden),
+            nases.settings().fill(garden, full),
         );
         let (coa_full, coa_garden): (&[Template], &[Template]) = match &nas.dialect.change {
             Change::Disconnect => (&[], &[]),
@@ -122,8 +130,8 @@ impl NasDesk {
                 .collect(),
             accept_full: in_words(&nas.dialect.full, full),
             accept_garden: in_words(&nas.dialect.garden, garden),
-            coa_full: in_words(coa_full, full),
-            coa_garden: in_words(coa_garden, garden),
+            coa_full: change_in_words(&nas.dialect, coa_full, full),
+            coa_garden: change_in_words(&nas.dialect, coa_garden, garden),
         }))
     }
 
@@ -190,8 +198,7 @@ impl NasDesk {
             let nobody = Identifiers::of_nobody(u64::from_ne_bytes(random));
             self.disconnector.ask_at(nases, nas, to, nobody, request)
         };
-        let (disconnect, coa) =
-            tokio::join!(ask(Request::Disconnect), ask(Request::Full(EXAMPLE_RATES)));
+        let (disconnect, coa) = tokio::join!(ask(Request::Disconnect), ask(Request::Move(EXAMPLE)));
         let has_coa = matches!(nas.dialect.change, Change::Coa { .. });
         let (usable, text) = verdict(&disconnect, &coa, has_coa);
         ProbeBody {
@@ -296,6 +303,14 @@ fn in_words(templates: &[Template], fill: Fill<'_>) -> Vec<String> {
         .iter()
         .filter_map(|template| template.in_words(fill));
     words.collect()
+}
+
+/// With the Session-Timeout, which is another one for each session.
+fn change_in_words(dialect: &Dialect, templates: &[Template], fill: Fill<'_>) -> Vec<String> {
+    let timeout = dialect.coa_session_timeout && !templates.is_empty();
+    let mut words = in_words(templates, fill);
+    words.extend(timeout.then(|| "Session-Timeout = seconds from the session's start".to_owned()));
+    words
 }
 
 fn probed(answered: Answered) -> ProbedBody {

@@ -150,19 +150,17 @@ pub mod huawei {
     pub const INPUT_RATE: u8 = 2;
     /// HW-Output-Committed-Information-Rate, towards the subscriber, bit/s.
     pub const OUTPUT_RATE: u8 = 5;
-    /// HW-Policy-Name.
+    /// HW-Policy-Name: a DAA or EDSG service policy.
     pub const POLICY_NAME: u8 = 95;
     /// HW-HTTP-Redirect-URL.
     pub const HTTP_REDIRECT_URL: u8 = 140;
-    /// HW-User-Group.
-    pub const USER_GROUP: u8 = 251;
 }
 
 /// Attributes of [`Vendor::ERX`].
 pub mod erx {
     /// ERX-Service-Activate, tagged text: a service and its parameters.
     pub const SERVICE_ACTIVATE: u8 = 65;
-    /// ERX-Service-Deactivate, text: a service.
+    /// ERX-Service-Deactivate, text: a service and the parameters that it was activated with.
     pub const SERVICE_DEACTIVATE: u8 = 66;
 }
 
@@ -182,8 +180,13 @@ pub mod chillispot {
     pub const BANDWIDTH_MAX_UP: u8 = 4;
     /// ChilliSpot-Bandwidth-Max-Down, kbit/s.
     pub const BANDWIDTH_MAX_DOWN: u8 = 5;
-    /// ChilliSpot-Session-State, see [`session_state`].
+    /// ChilliSpot-Config, see [`REQUIRE_UAM_AUTH`].
+    pub const CONFIG: u8 = 6;
+    /// ChilliSpot-Session-State, see [`session_state`]: in CoA-Requests, not in Access-Accepts.
     pub const SESSION_STATE: u8 = 15;
+
+    /// A value of [`CONFIG`]: the subscriber must still log in at the captive portal.
+    pub const REQUIRE_UAM_AUTH: &str = "require-uam-auth";
 
     /// Values of [`SESSION_STATE`].
     pub mod session_state {

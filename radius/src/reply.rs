@@ -99,15 +99,15 @@ impl ReplyTo<'_, '_> {
         encoder.message_authenticator()?;
         match outcome {
             Outcome::AcceptFull => {
-                let has_timeout = self.full(profile, &mut encoder)?;
-                subscription(says, self.takes_class(has_timeout), &mut encoder)?;
+                self.full(profile, &mut encoder)?;
+                subscription(says, &mut encoder)?;
             }
             Outcome::AcceptGarden => {
-                let has_timeout = self.garden(profile.session_timeout_seconds, &mut encoder)?;
+                self.garden(profile.session_timeout_seconds, &mut encoder)?;
                 if let Some(plan) = self.settings.plan(profile.plan) {
                     plan.encode_pools(&mut encoder)?;
                 }
-                subscription(says, self.takes_class(has_timeout), &mut encoder)?;
+                subscription(says, &mut encoder)?;
             }
             Outcome::AcceptUnknown => {
                 self.garden(None, &mut encoder)?;
@@ -149,8 +149,7 @@ impl ReplyTo<'_, '_> {
         Ok(reply.octets.len())
     }
 
-    /// Whether there is a Session-Timeout.
-    fn full(&self, profile: &Profile, encoder: &mut Encoder<'_>) -> Result<bool, EncodeError> {
+    fn full(&self, profile: &Profile, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let rates = Rates {
             down_kbps: profile.down_kbps,
             up_kbps: profile.up_kbps,
@@ -162,8 +161,7 @@ impl ReplyTo<'_, '_> {
             // 0 means no limit to some NAS: the boundary is now, so say the shortest time instead.
             encoder.integer(AttributeType::SESSION_TIMEOUT, seconds.max(1))?;
         }
-        interim(profile.interim_seconds, encoder)?;
-        Ok(profile.session_timeout_seconds.is_some())
+        interim(profile.interim_seconds, encoder)
     }
 
     #[cold]
@@ -242,28 +240,19 @@ impl ReplyTo<'_, '_> {
         Ok(())
     }
 
-    /// Whether there is a Session-Timeout.
     fn garden(
         &self,
         boundary_seconds: Option<u32>,
         encoder: &mut Encoder<'_>,
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<(), EncodeError> {
         let garden = &self.settings.garden;
         self.settings
             .encode_garden(self.nas_index, &self.nas.dialect, encoder)?;
-        let backstop = Some(garden.session_timeout_seconds).filter(|seconds| *seconds > 0);
         let boundary = boundary_seconds.map(|seconds| seconds.max(1));
-        let timeout = backstop.into_iter().chain(boundary).min();
-        if let Some(seconds) = timeout {
+        if let Some(seconds) = garden.session_timeout(boundary) {
             encoder.integer(AttributeType::SESSION_TIMEOUT, seconds)?;
         }
-        interim(garden.interim_seconds, encoder)?;
-        Ok(timeout.is_some())
-    }
-
-    /// Whether Class may be beside what was said of a Session-Timeout.
-    fn takes_class(&self, has_timeout: bool) -> bool {
-        !has_timeout || self.nas.dialect.class_with_session_timeout
+        interim(garden.interim_seconds, encoder)
     }
 }
 
@@ -299,11 +288,7 @@ fn encryption_is_allowed(encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
 }
 
 /// What does not change between full and garden.
-fn subscription(
-    says: &AccessReply<'_>,
-    takes_class: bool,
-    encoder: &mut Encoder<'_>,
-) -> Result<(), EncodeError> {
+fn subscription(says: &AccessReply<'_>, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
     let profile = says.profile;
     if let Some(address) = profile.framed_ipv4 {
         encoder.attribute(AttributeType::FRAMED_IP_ADDRESS, &address.octets())?;
@@ -326,10 +311,7 @@ fn subscription(
         hexadecimal::write(&profile.class, hexadecimal::LOWER, &mut text);
         encoder.attribute(AttributeType::CHARGEABLE_USER_IDENTITY, &text)?;
     }
-    if takes_class {
-        encoder.attribute(AttributeType::CLASS, &profile.class)?;
-    }
-    Ok(())
+    encoder.attribute(AttributeType::CLASS, &profile.class)
 }
 
 /// "network/length gateway metric" (RFC 2865 section 5.22, RFC 3162 section 2.5); the gateway is the subscriber.

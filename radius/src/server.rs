@@ -26,7 +26,7 @@ use crate::packet::PACKET_LEN_MAX;
 pub use crate::duplicates::Ticket;
 pub use crate::plan::{PlanTerms, Rates};
 pub use crate::reason::{Counters, DropReason, Outcome, RejectReason};
-pub use crate::settings::{GardenSettings, PREPARED_MAX, Settings, Unknown};
+pub use crate::settings::{GardenSettings, Given, PREPARED_MAX, Settings, Unknown};
 
 /// Where a reply is written.
 pub type ReplyBuffer = [u8; PACKET_LEN_MAX];

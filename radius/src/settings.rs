@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::dialect::{self, Dialect, Fill, GardenName, PortalUrl, Template};
+use crate::dialect::{self, Dialect, FULL_NAME, Fill, GardenName, PortalUrl, Template, Told};
 use crate::eap::EapSettings;
 use crate::nas::NasTable;
 use crate::packet::{EncodeError, Encoder, HEADER_LEN, PACKET_LEN_MAX};
@@ -48,6 +48,32 @@ pub struct GardenSettings {
     pub interim_seconds: u32,
     /// What to do with somebody the directory does not know.
     pub unknown: Unknown,
+}
+
+impl GardenSettings {
+    /// The Session-Timeout in the garden where the next boundary comes in so many seconds; `None` where nothing
+    /// limits it.
+    pub fn session_timeout(&self, boundary_seconds: Option<u32>) -> Option<u32> {
+        let backstop = Some(self.session_timeout_seconds).filter(|seconds| *seconds > 0);
+        backstop.into_iter().chain(boundary_seconds).min()
+    }
+
+    /// Both rates.
+    pub const fn rates(&self) -> Rates {
+        Rates {
+            down_kbps: self.down_kbps,
+            up_kbps: self.up_kbps,
+        }
+    }
+}
+
+/// What a session is given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Given {
+    /// Full access with these rates.
+    Full(Rates),
+    /// The garden.
+    Garden,
 }
 
 /// Everything a reload may change. Shared by all workers.
@@ -115,14 +141,26 @@ impl Settings {
         &self.garden
     }
 
-    /// What a dialect's templates for full access are filled with.
-    pub fn full_fill(&self, rates: Rates) -> Fill<'_> {
-        fill(rates, &self.garden)
+    /// What a dialect's templates for a CoA-Request are filled with: what the session is given, and what it
+    /// was told before.
+    pub fn fill(&self, given: Given, told: Given) -> Fill<'_> {
+        let (_, rates) = self.name_and_rates(given);
+        let (name, told) = self.name_and_rates(told);
+        Fill {
+            told: Told {
+                name,
+                down_kbps: told.down_kbps,
+                up_kbps: told.up_kbps,
+            },
+            ..fill(rates, &self.garden)
+        }
     }
 
-    /// What a dialect's templates for the garden are filled with.
-    pub fn garden_fill(&self) -> Fill<'_> {
-        fill(garden_rates(&self.garden), &self.garden)
+    fn name_and_rates(&self, given: Given) -> (&str, Rates) {
+        match given {
+            Given::Full(rates) => (FULL_NAME, rates),
+            Given::Garden => (&self.garden.address_list, self.garden.rates()),
+        }
     }
 
     /// Who we talk to.
@@ -164,8 +202,8 @@ impl Settings {
         match self.prepared.garden(nas_index) {
             Some(octets) => encoder.encoded(octets),
             None => {
-                let rates = garden_rates(&self.garden);
-                dialect::encode(&dialect.garden, fill(rates, &self.garden), encoder)
+                let fill = fill(self.garden.rates(), &self.garden);
+                dialect::encode(&dialect.garden, fill, encoder)
             }
         }
     }
@@ -198,8 +236,7 @@ impl Prepared {
         let share = PREPARED_MAX.checked_div(dialects.len()).unwrap_or(0);
         prepared.plan_count = share.min(plans.len());
         for dialect in dialects {
-            let rates = garden_rates(garden);
-            let encoded = prepared.encode(&dialect.garden, fill(rates, garden), None);
+            let encoded = prepared.encode(&dialect.garden, fill(garden.rates(), garden), None);
             prepared.garden.push(encoded);
             for plan in &plans[..prepared.plan_count] {
                 let fill = fill(plan.rates, garden);
@@ -252,19 +289,14 @@ fn encode_plan(plan: &PlanTerms, encoder: &mut Encoder<'_>) -> Result<(), Encode
     plan.encode_pools(encoder)
 }
 
+/// For an Access-Accept: nothing was told before.
 fn fill(rates: Rates, garden: &GardenSettings) -> Fill<'_> {
     Fill {
         down_kbps: rates.down_kbps,
         up_kbps: rates.up_kbps,
         garden_name: &garden.address_list,
         portal_url: &garden.portal_url,
-    }
-}
-
-fn garden_rates(garden: &GardenSettings) -> Rates {
-    Rates {
-        down_kbps: garden.down_kbps,
-        up_kbps: garden.up_kbps,
+        told: Told::default(),
     }
 }
 
@@ -343,7 +375,7 @@ mod tests {
                 assert!(full(None).len() > HEADER_LEN);
             }
             assert!(settings.prepared.garden(at).is_some());
-            let templates = fill(garden_rates(&settings.garden), &settings.garden);
+            let templates = fill(settings.garden.rates(), &settings.garden);
             assert_eq!(
                 octets(|e| settings.encode_garden(at, dialect, e)),
                 octets(|e| dialect::encode(&dialect.garden, templates, e)),

@@ -145,7 +145,7 @@ pub(super) struct Dialect {
     pub(super) required: Option<Vec<Text>>,
     pub(super) port: Option<Spanned<u32>>,
     pub(super) one_change_at_a_time: Option<bool>,
-    pub(super) class_with_session_timeout: Option<bool>,
+    pub(super) coa_session_timeout: Option<bool>,
 }
 
 /// One line of a dialect's table.

@@ -78,7 +78,7 @@ impl Came {
     }
 
     /// The values of a vendor's attribute.
-    fn vendor(&self, vendor: u32, kind: u8) -> Vec<&[u8]> {
+    pub(crate) fn vendor(&self, vendor: u32, kind: u8) -> Vec<&[u8]> {
         let all = self
             .attributes
             .iter()
@@ -114,7 +114,11 @@ impl Came {
             "cisco-isg" => is(9, 1, b"=activate-service", b"=deactivate-service"),
             "juniper" => is(4_874, 65, b"garden(", b"garth-full("),
             "nokia" => is(6_527, 12, b"garden", b"garth-full"),
-            "huawei" => is(2_011, 251, b"garden", b"garth-full"),
+            "huawei" => match self.attribute(FILTER_ID)? {
+                b"garden" => Some(Place::Garden),
+                b"garth-full" => Some(Place::Full),
+                _ => None,
+            },
             "coovachilli" => is(14_559, 15, &[0, 0, 0, 2], &[0, 0, 0, 1]),
             "accel-ppp" => match self.attribute(L4_REDIRECT)?.last()? {
                 0 => Some(Place::Full),
@@ -125,6 +129,7 @@ impl Came {
     }
 }
 
+const FILTER_ID: u8 = 11;
 /// L4-Redirect, which accel-ppp reads without a vendor.
 const L4_REDIRECT: u8 = 243;
 

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use garth_radius::dialect::Change;
 use garth_radius::dynamic::{self, Answer, ErrorCause};
 use garth_radius::nas::Nas;
-use garth_radius::server::{Rates, Settings};
+use garth_radius::server::{Given, Settings};
 use garth_store::record::{NasNames, Session, SessionKey};
 use tokio::sync::{mpsc, oneshot};
 
@@ -107,10 +107,17 @@ impl Identifiers {
 pub(crate) enum Request {
     /// That the session ends.
     Disconnect,
-    /// That it has full access, with these rates.
-    Full(Rates),
-    /// That it is in the garden.
-    Garden,
+    /// That it is moved.
+    Move(Move),
+}
+
+/// From what a session has to what it is to have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Move {
+    pub(crate) from: Given,
+    pub(crate) to: Given,
+    /// How long it may last in all, from its start.
+    pub(crate) session_timeout_seconds: u32,
 }
 
 /// A request and everything it is made of.
@@ -130,12 +137,17 @@ impl Ask {
             Change::Coa { full, garden } => (full, garden),
             Change::Disconnect => (&[], &[]),
         };
-        let (templates, fill) = match self.request {
-            Request::Disconnect => return dynamic::exchanges::Request::Disconnect,
-            Request::Full(rates) => (full, self.settings.full_fill(rates)),
-            Request::Garden => (garden, self.settings.garden_fill()),
+        let Request::Move(asked) = self.request else {
+            return dynamic::exchanges::Request::Disconnect;
         };
-        dynamic::exchanges::Request::Change(dynamic::Changes { templates, fill })
+        dynamic::exchanges::Request::Change(dynamic::Changes {
+            templates: match asked.to {
+                Given::Full(_) => full,
+                Given::Garden => garden,
+            },
+            fill: self.settings.fill(asked.to, asked.from),
+            session_timeout_seconds: asked.session_timeout_seconds,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use garth_radius::crypto::Secret;
 use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::nas::{NasTable, Prefix};
-use garth_radius::server::{GardenSettings, Unknown};
+use garth_radius::server::{GardenSettings, Given, Unknown};
 use garth_subscription::Timestamp;
 use tokio::task::JoinSet;
 
@@ -13,6 +13,12 @@ use super::*;
 use crate::garthd::stop::{self, Stopper};
 
 /// A client with its task, and a NAS that knows the sessions "0", "1" and so on.
+const GARDEN: Request = Request::Move(Move {
+    from: Given::Garden,
+    to: Given::Garden,
+    session_timeout_seconds: 600,
+});
+
 struct World {
     client: Client,
     nas: FakeNas,
@@ -94,10 +100,7 @@ async fn n10_silence_is_three_attempts_in_seven_seconds_of_the_same_octets() {
 async fn an_answer_after_the_first_repetition_counts_two_attempts() {
     let world = World::new("mikrotik", 1).await;
     world.nas.with(|state| state.coa = Manner::LosesAnswer);
-    let answered = world
-        .client
-        .ask(world.ask("0", None, Request::Garden))
-        .await;
+    let answered = world.client.ask(world.ask("0", None, GARDEN)).await;
     assert_eq!((answered.outcome, answered.attempts), (Outcome::Ack, 2));
     assert_eq!(answered.millis, 1_000);
     assert_eq!(world.client.counts().sum().acknowledged, 1);
@@ -131,7 +134,7 @@ async fn two_requests_about_one_session_go_one_after_the_other() {
     let world = World::new("mikrotik", 1).await;
     world.nas.with(|state| state.is_holding = true);
     let (first, second) = (
-        world.ask("0", None, Request::Garden),
+        world.ask("0", None, GARDEN),
         world.ask("0", None, Request::Disconnect),
     );
     let clients = (world.client.clone(), world.client.clone());

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use garth_radius::dialect::Dialect;
 use garth_radius::dynamic::ladder::{Goal, Ladder, LadderInput, LadderStep, State};
-use garth_radius::server::{GardenSettings, Rates};
+use garth_radius::server::{GardenSettings, Given, Rates};
 use garth_store::record::Session;
 use garth_subscription::Timestamp;
 use tokio::time::Instant;
 
 use super::entitlement::{Entitlement, Told};
 use super::evidence::{Claim, Verdict, Watch, watch_max};
-use crate::dynamic_authorization::Request;
+use super::terms::Terms;
+use crate::dynamic_authorization::{Move, Request};
 
 /// After an ACK to a Disconnect-Request so long without a record counts as an interval without news: a Stop
 /// comes at once where it comes at all.
@@ -93,17 +94,24 @@ impl Effort {
     }
 
     /// What the NAS is asked for on that rung.
-    pub(super) fn request(&self, rung: Rung) -> Request {
-        match (rung, self.wanted) {
+    pub(super) fn request(&self, rung: Rung, terms: Terms) -> Request {
+        let to = match (rung, self.wanted) {
             (
                 Rung::Change,
                 Entitlement::Full {
                     down_kbps, up_kbps, ..
                 },
-            ) => Request::Full(Rates { down_kbps, up_kbps }),
-            (Rung::Change, Entitlement::Garden) => Request::Garden,
-            (Rung::Change, Entitlement::Reject) | (Rung::Disconnect, _) => Request::Disconnect,
-        }
+            ) => Given::Full(Rates { down_kbps, up_kbps }),
+            (Rung::Change, Entitlement::Garden) => Given::Garden,
+            (Rung::Change, Entitlement::Reject) | (Rung::Disconnect, _) => {
+                return Request::Disconnect;
+            }
+        };
+        Request::Move(Move {
+            from: terms.before(self.from, self.wanted),
+            to,
+            session_timeout_seconds: terms.session_timeout_seconds,
+        })
     }
 
     /// Begins to look at the records of the session, or goes on with it.

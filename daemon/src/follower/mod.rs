@@ -19,6 +19,7 @@ mod evidence;
 mod first_look;
 mod queue;
 mod redials;
+mod terms;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use effort::{Effort, Phase, Rung};
 use entitlement::{Entitlement, Told, means};
 use queue::Queue;
 use redials::Redials;
+use terms::Terms;
 
 /// The most sessions of one subscription that are looked at.
 const SESSIONS_EACH_MAX: usize = 64;
@@ -291,6 +293,15 @@ impl Follower {
             .by_id(session.subscription?, |entry| Entitlement::of(entry, now))
     }
 
+    fn terms(&self, session: &Session) -> Option<Terms> {
+        let now = self.store.now();
+        let garden = self.nases.settings().garden();
+        let index = self.store.index();
+        index.by_id(session.subscription?, |entry| {
+            Terms::of(entry, session, garden, now)
+        })
+    }
+
     /// The session, if it lives.
     fn live(&self, key: &SessionKey) -> Result<Option<Session>, ReadError> {
         let Some(followed) = self.sessions.get(key) else {
@@ -418,6 +429,11 @@ impl Follower {
             };
             // It may be entitled to something else by now.
             self.consider(&session, now);
+            let Some(terms) = self.terms(&session) else {
+                self.queue.done(&key);
+                self.ended(&key);
+                continue;
+            };
             let Some(followed) = self.sessions.get_mut(&key) else {
                 self.queue.done(&key);
                 continue;
@@ -431,7 +447,7 @@ impl Follower {
                 continue;
             };
             effort.phase = Phase::UnderWay;
-            let request = effort.request(rung);
+            let request = effort.request(rung, terms);
             if rung == Rung::Change {
                 // From here on the NAS may have done it or not.
                 followed.told = Told::Unknown;

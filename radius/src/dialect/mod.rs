@@ -6,7 +6,8 @@
 //! `server` adds them to every Accept.
 //!
 //! Included attributes replace, omitted ones stay (RFC 5176 section 3): so both states of a
-//! change carry explicit values for the same attributes.
+//! change carry explicit values for the same attributes. Where what is replaced must be named (a service
+//! that is deactivated), templates have what the session was told before: [`Told`].
 
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
@@ -39,9 +40,8 @@ pub struct Dialect {
     pub port: u16,
     /// It drops a request for a session that still works on another one.
     pub one_change_at_a_time: bool,
-    /// Class and Session-Timeout can be in one Access-Accept. Where they cannot, Class is left out:
-    /// accounting is then matched by User-Name, and without Session-Timeout a boundary would be missed.
-    pub class_with_session_timeout: bool,
+    /// It takes Session-Timeout in a CoA-Request, and what is said there replaces what the Access-Accept said.
+    pub coa_session_timeout: bool,
 }
 
 /// How a running session is moved between full and garden.
@@ -138,6 +138,14 @@ pub enum Number {
     DownBps,
     /// Rate from the subscriber in bit/s.
     UpBps,
+    /// [`Self::DownKbps`] as the session was told before: in CoA only, as the others that were told.
+    ToldDownKbps,
+    /// [`Self::UpKbps`] as told before.
+    ToldUpKbps,
+    /// [`Self::DownBps`] as told before.
+    ToldDownBps,
+    /// [`Self::UpBps`] as told before.
+    ToldUpBps,
     /// Always this.
     Literal(u32),
 }
@@ -151,6 +159,8 @@ pub enum Part {
     Number(Number),
     /// The garden's list, filter or service name.
     GardenName,
+    /// That name, or [`FULL_NAME`]: as the session was told before.
+    ToldName,
     /// Where the portal is.
     PortalUrl,
 }
@@ -166,6 +176,19 @@ pub struct Fill<'a> {
     pub garden_name: &'a str,
     /// Where the portal is; empty where there is none.
     pub portal_url: &'a str,
+    /// What the session has until now; nothing in an Access-Accept.
+    pub told: Told<'a>,
+}
+
+/// What a session was told last, as far as templates name it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// [`FULL_NAME`] or the garden's name.
+    pub name: &'a str,
+    /// Rate towards the subscriber in kbit/s.
+    pub down_kbps: u32,
+    /// Rate from the subscriber in kbit/s.
+    pub up_kbps: u32,
 }
 
 /// The garden's list, filter or service name: 1 to 64 octets, so that it fits any attribute
@@ -262,6 +285,30 @@ impl Dialect {
     }
 }
 
+impl Template {
+    /// Whether it names what the session was told before, which only a CoA-Request can.
+    pub fn names_what_was_told(&self) -> bool {
+        match &self.value {
+            Value::Integer(number) => number.is_of_before(),
+            Value::Text(parts) => parts.iter().any(|part| match part {
+                Part::ToldName => true,
+                Part::Number(number) => number.is_of_before(),
+                Part::Literal(_) | Part::GardenName | Part::PortalUrl => false,
+            }),
+            Value::Address(_) => false,
+        }
+    }
+}
+
+impl Number {
+    const fn is_of_before(self) -> bool {
+        match self {
+            Self::ToldDownKbps | Self::ToldUpKbps | Self::ToldDownBps | Self::ToldUpBps => true,
+            Self::DownKbps | Self::UpKbps | Self::DownBps | Self::UpBps | Self::Literal(_) => false,
+        }
+    }
+}
+
 /// Appends the attributes of `templates`.
 ///
 /// # Errors
@@ -318,6 +365,10 @@ impl Fill<'_> {
             Number::UpKbps => u64::from(self.up_kbps),
             Number::DownBps => u64::from(self.down_kbps) * 1000,
             Number::UpBps => u64::from(self.up_kbps) * 1000,
+            Number::ToldDownKbps => u64::from(self.told.down_kbps),
+            Number::ToldUpKbps => u64::from(self.told.up_kbps),
+            Number::ToldDownBps => u64::from(self.told.down_kbps) * 1000,
+            Number::ToldUpBps => u64::from(self.told.up_kbps) * 1000,
             Number::Literal(number) => u64::from(number),
         }
     }
@@ -360,6 +411,7 @@ impl Text {
         match part {
             Part::Literal(text) => self.push(text.as_bytes()),
             Part::GardenName => self.push(fill.garden_name.as_bytes()),
+            Part::ToldName => self.push(fill.told.name.as_bytes()),
             Part::PortalUrl => self.push(fill.portal_url.as_bytes()),
             Part::Number(number) => self.decimal(fill.number(*number)),
         }

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AttributeName, Fill, Number, Part, SessionKey, Template, Value, encode};
+use super::{
+    AttributeName, FULL_NAME, Fill, Number, Part, SessionKey, Template, Told, Value, encode,
+};
 use crate::attribute::{
     AttributeType, Vendor, accel_ppp, chillispot, cisco, erx, huawei, mikrotik, nokia, wispr,
 };
@@ -57,11 +59,15 @@ pub enum TableError {
 
 impl Number {
     /// The numbers that have a name.
-    pub const NAMES: [(&str, Self); 4] = [
+    pub const NAMES: [(&str, Self); 8] = [
         ("down_kbps", Self::DownKbps),
         ("up_kbps", Self::UpKbps),
         ("down_bps", Self::DownBps),
         ("up_bps", Self::UpBps),
+        ("told_down_kbps", Self::ToldDownKbps),
+        ("told_up_kbps", Self::ToldUpKbps),
+        ("told_down_bps", Self::ToldDownBps),
+        ("told_up_bps", Self::ToldUpBps),
     ];
 }
 
@@ -103,8 +109,9 @@ impl FromStr for SessionKey {
 
 impl Part {
     /// What may stand between braces beside [`Number::NAMES`].
-    pub const PLACEHOLDERS: [(&str, Self); 2] = [
+    pub const PLACEHOLDERS: [(&str, Self); 3] = [
         ("garden", Self::GardenName),
+        ("told", Self::ToldName),
         ("portal_url", Self::PortalUrl),
     ];
 }
@@ -150,14 +157,11 @@ fn placeholder(name: &str) -> Result<Part, ParseError> {
     if let Some(number) = by_name(&Number::NAMES, name) {
         return Ok(Part::Number(number));
     }
-    let [(garden, name_part), (portal, url_part)] = Part::PLACEHOLDERS;
-    if name == garden {
-        Ok(name_part)
-    } else if name == portal {
-        Ok(url_part)
-    } else {
-        Err(ParseError::UnknownPlaceholder(name.into()))
-    }
+    let mut parts = Part::PLACEHOLDERS.into_iter();
+    let found = parts.find(|(placeholder, _)| *placeholder == name);
+    found
+        .map(|(_, part)| part)
+        .ok_or_else(|| ParseError::UnknownPlaceholder(name.into()))
 }
 
 /// A name of [`ATTRIBUTES`], a number of the IANA registry such as `11`, or `26.VENDOR.TYPE`.
@@ -272,6 +276,10 @@ pub const ATTRIBUTES: &[(&str, AttributeName)] = &[
         vendor(Vendor::CHILLISPOT, chillispot::BANDWIDTH_MAX_UP),
     ),
     (
+        "ChilliSpot-Config",
+        vendor(Vendor::CHILLISPOT, chillispot::CONFIG),
+    ),
+    (
         "ChilliSpot-Session-State",
         vendor(Vendor::CHILLISPOT, chillispot::SESSION_STATE),
     ),
@@ -293,10 +301,17 @@ pub const ATTRIBUTES: &[(&str, AttributeName)] = &[
         vendor(Vendor::HUAWEI, huawei::HTTP_REDIRECT_URL),
     ),
     (
+        "HW-Input-Committed-Information-Rate",
+        vendor(Vendor::HUAWEI, huawei::INPUT_RATE),
+    ),
+    (
+        "HW-Output-Committed-Information-Rate",
+        vendor(Vendor::HUAWEI, huawei::OUTPUT_RATE),
+    ),
+    (
         "HW-Policy-Name",
         vendor(Vendor::HUAWEI, huawei::POLICY_NAME),
     ),
-    ("HW-User-Group", vendor(Vendor::HUAWEI, huawei::USER_GROUP)),
     (
         "Mikrotik-Address-List",
         vendor(Vendor::MIKROTIK, mikrotik::ADDRESS_LIST),
@@ -332,11 +347,21 @@ pub fn check_table(
     garden_name: &str,
     portal_url: &str,
 ) -> Result<(), TableError> {
+    let told_name = if garden_name.len() > FULL_NAME.len() {
+        garden_name
+    } else {
+        FULL_NAME
+    };
     let fill = Fill {
         down_kbps: u32::MAX,
         up_kbps: u32::MAX,
         garden_name,
         portal_url,
+        told: Told {
+            name: told_name,
+            down_kbps: u32::MAX,
+            up_kbps: u32::MAX,
+        },
     };
     let mut buffer = [0; HEADER_LEN + TABLE_LEN_MAX];
     let encoder = Encoder::new(&mut buffer, Code::ACCESS_ACCEPT, 0);

@@ -24,6 +24,11 @@ const FILL: Fill<'_> = Fill {
     up_kbps: 20_000,
     garden_name: "garden",
     portal_url: "https://portal.example.net",
+    told: Told {
+        name: FULL_NAME,
+        down_kbps: 50_000,
+        up_kbps: 10_000,
+    },
 };
 
 fn one(value: Value, tag: Option<Tag>) -> Result<Vec<(u32, u8, Vec<u8>)>, EncodeError> {
@@ -73,6 +78,29 @@ fn tag_goes_before_a_text_and_into_the_first_octet_of_an_integer() {
     let value = |number| one(Value::Integer(Number::Literal(number)), tag).unwrap();
     assert_eq!(value(0x01_02_03), [(4874, 65, vec![2, 1, 2, 3])]);
     assert_eq!(value(u32::MAX), [(4874, 65, vec![2, 0xff, 0xff, 0xff])]);
+}
+
+#[test]
+fn what_was_told_before_can_be_named() {
+    let value: Value = "{told}({told_down_bps},{told_up_kbps})".parse().unwrap();
+    assert_eq!(
+        one(value.clone(), None).unwrap(),
+        [(4874, 65, b"garth-full(50000000,10000)".to_vec())]
+    );
+    let template = |value| Template {
+        attribute: AttributeName::Vendor(Vendor::ERX, 65),
+        tag: None,
+        value,
+    };
+    assert!(template(value).names_what_was_told());
+    assert!(template(Value::Integer(Number::ToldUpBps)).names_what_was_told());
+    assert!(template("{told}".parse().unwrap()).names_what_was_told());
+    assert!(!template("{garden}({down_bps})".parse().unwrap()).names_what_was_told());
+    for dialect in Dialect::BUILT_IN {
+        let accept = dialect.full.iter().chain(&*dialect.garden);
+        let of_before = accept.filter(|one| one.names_what_was_told()).count();
+        assert_eq!(of_before, 0, "{}: nothing was told before", dialect.name);
+    }
 }
 
 #[test]
@@ -210,7 +238,8 @@ fn traps_of_the_vendors_are_in_the_tables() {
         assert_eq!(dialect.port, port, "{name}");
         let accel = name == "accel-ppp";
         assert_eq!(dialect.one_change_at_a_time, accel, "{name}");
-        assert_eq!(dialect.class_with_session_timeout, !accel, "{name}");
+        let timeout = ["mikrotik", "nokia", "coovachilli"].contains(&name);
+        assert_eq!(dialect.coa_session_timeout, timeout, "{name}");
         let user_name = dialect.required.contains(&SessionKey::UserName);
         assert_eq!(user_name, name == "coovachilli", "{name}");
     }

@@ -1,7 +1,6 @@
 //! Attributes of a dialect as an operator reads them.
 
-use super::parse::ATTRIBUTES;
-use super::{AttributeName, Fill, Template, Value, encode};
+use super::{Fill, Template, Value, encode};
 use crate::code::Code;
 use crate::packet::{Encoder, PACKET_LEN_MAX, Packet};
 
@@ -29,17 +28,7 @@ impl Template {
                 .fold(0_u32, |number, octet| number << 8 | u32::from(*octet))
                 .to_string(),
         };
-        Some(format!("{}{tag} = {value}", name(self.attribute)))
-    }
-}
-
-/// The name of an attribute, or its numbers.
-fn name(attribute: AttributeName) -> String {
-    let named = ATTRIBUTES.iter().find(|(_, of)| *of == attribute);
-    match (named, attribute) {
-        (Some((name, _)), _) => (*name).to_owned(),
-        (None, AttributeName::Standard(kind)) => kind.0.to_string(),
-        (None, AttributeName::Vendor(vendor, kind)) => format!("26.{}.{kind}", vendor.0),
+        Some(format!("{}{tag} = {value}", self.attribute))
     }
 }
 
@@ -48,13 +37,6 @@ mod tests {
     use super::super::Dialect;
     use super::*;
 
-    const FILL: Fill<'_> = Fill {
-        down_kbps: 100_000,
-        up_kbps: 20_000,
-        garden_name: "garden",
-        portal_url: "",
-    };
-
     fn words(dialect: &str, is_full: bool) -> Vec<String> {
         let dialect = Dialect::by_name(dialect).unwrap();
         let templates = if is_full {
@@ -62,8 +44,14 @@ mod tests {
         } else {
             dialect.garden
         };
+        let fill = Fill {
+            down_kbps: 100_000,
+            up_kbps: 20_000,
+            garden_name: "garden",
+            ..Fill::default()
+        };
         let words = templates.iter();
-        words.filter_map(|one| one.in_words(FILL)).collect()
+        words.filter_map(|one| one.in_words(fill)).collect()
     }
 
     #[test]

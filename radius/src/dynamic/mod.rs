@@ -151,7 +151,14 @@ pub struct Changes<'a> {
     pub templates: &'a [Template],
     /// Rates and names of the new state.
     pub fill: Fill<'a>,
+    /// Session-Timeout, for the NASes that take it ([`Dialect::coa_session_timeout`]): how long the whole session may
+    /// last, in seconds from its start. Where a NAS counts from the request instead, the session lasts longer by what
+    /// it has lasted so far, and nothing ends too early.
+    pub session_timeout_seconds: u32,
 }
+
+/// The longest Session-Timeout: the most that every NAS can read, and more than any session lasts.
+pub const SESSION_TIMEOUT_MAX: u32 = i32::MAX.cast_unsigned();
 
 /// Encodes a CoA-Request.
 ///
@@ -170,6 +177,12 @@ pub fn encode_change(
     let mut encoder = begin(buffer, code, identifier, event_timestamp)?;
     identify(&mut encoder, session, dialect, |_| true)?;
     dialect::encode(changes.templates, changes.fill, &mut encoder)?;
+    if dialect.coa_session_timeout {
+        let seconds = changes
+            .session_timeout_seconds
+            .clamp(1, SESSION_TIMEOUT_MAX);
+        encoder.integer(AttributeType::SESSION_TIMEOUT, seconds)?;
+    }
     Ok(finish(encoder, code, identifier, secret))
 }
 

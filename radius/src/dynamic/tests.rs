@@ -16,13 +16,6 @@ const SESSION: Session<'_> = Session {
     nas_identifier: Some(b"bng"),
 };
 
-const FILL: Fill<'_> = Fill {
-    down_kbps: 1,
-    up_kbps: 2,
-    garden_name: "garden",
-    portal_url: "",
-};
-
 fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes()).unwrap()
 }
@@ -80,14 +73,18 @@ fn n10_disconnect_is_signed_and_carries_identifiers_only() {
 }
 
 #[test]
-fn n10_change_carries_list_and_rate() {
+fn n10_change_carries_list_rate_and_session_timeout() {
     let mikrotik = Dialect::mikrotik();
     let Change::Coa { full, .. } = &mikrotik.change else {
         panic!("mikrotik takes CoA");
     };
     let changes = Changes {
         templates: full,
-        fill: FILL,
+        fill: Fill {
+            garden_name: "garden",
+            ..Fill::default()
+        },
+        session_timeout_seconds: 600,
     };
     let mut buffer = [0; PACKET_LEN_MAX];
     let sent = encode_change(
@@ -100,7 +97,7 @@ fn n10_change_carries_list_and_rate() {
         &secret("s"),
     )
     .unwrap();
-    assert_eq!(kinds(&buffer[..sent.len]), [80, 55, 1, 44, 8, 26, 26]);
+    assert_eq!(kinds(&buffer[..sent.len]), [80, 55, 1, 44, 8, 26, 26, 27]);
 }
 
 #[test]
@@ -248,10 +245,7 @@ fn every_key_is_written_as_its_attribute() {
     let mut dialect = Dialect::generic();
     dialect.identify_by = expected.iter().map(|(key, ..)| *key).collect();
     let mut buffer = [0; PACKET_LEN_MAX];
-    let nothing = Changes {
-        templates: &[],
-        fill: FILL,
-    };
+    let nothing = Changes::default();
     let key = secret("s");
     let sent = encode_change(&mut buffer, 0, NOW, &SESSION, &dialect, &nothing, &key).unwrap();
     let packet = Packet::decode(&buffer[..sent.len]).unwrap();

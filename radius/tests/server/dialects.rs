@@ -3,7 +3,7 @@
 use garth_radius::UnixSeconds;
 use garth_radius::code::Code;
 use garth_radius::crypto::{Secret, finish_response};
-use garth_radius::dialect::{self, Change, Dialect, Fill, SessionKey, Template};
+use garth_radius::dialect::{self, Change, Dialect, Fill, SessionKey, Template, Told};
 use garth_radius::dynamic::{Changes, Sent, Session, encode_change, encode_disconnect};
 use garth_radius::packet::{Encoder, PACKET_LEN_MAX, Packet};
 
@@ -22,16 +22,30 @@ pub(crate) const STATES: [&str; 5] = [
     "coa-garden",
     "disconnect",
 ];
+/// Of a session that began half an hour before a boundary a day away.
+const FULL_SECONDS: u32 = 1_800 + 86_400;
+/// Of the same session in the garden.
+const GARDEN_SECONDS: u32 = 1_800 + 600;
 
 const FULL: Fill<'_> = Fill {
     down_kbps: 100_000,
     up_kbps: 20_000,
     garden_name: "garden",
     portal_url: "https://portal.example.net",
+    told: Told {
+        name: "garden",
+        down_kbps: 1_000,
+        up_kbps: 512,
+    },
 };
 const GARDEN: Fill<'_> = Fill {
     down_kbps: 1_000,
     up_kbps: 512,
+    told: Told {
+        name: "garth-full",
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+    },
     ..FULL
 };
 
@@ -85,12 +99,16 @@ fn changes<'a>(dialect: &'a Dialect, state: &str) -> Option<Changes<'a>> {
     let Change::Coa { full, garden } = &dialect.change else {
         return None;
     };
-    let (templates, fill) = match state {
-        "coa-full" => (full, FULL),
-        "coa-garden" => (garden, GARDEN),
+    let (templates, fill, session_timeout_seconds) = match state {
+        "coa-full" => (full, FULL, FULL_SECONDS),
+        "coa-garden" => (garden, GARDEN, GARDEN_SECONDS),
         _ => return None,
     };
-    Some(Changes { templates, fill })
+    Some(Changes {
+        templates,
+        fill,
+        session_timeout_seconds,
+    })
 }
 
 /// The packet of one of [`STATES`], if the dialect has it.
@@ -126,17 +144,53 @@ fn n10_disconnect_carries_identifiers_only() {
 }
 
 #[test]
-fn n10_every_change_names_its_session_first_and_then_what_changes() {
+fn n10_every_change_names_its_session_then_what_changes_and_then_how_long_it_lasts() {
     for dialect in Dialect::BUILT_IN {
-        for state in ["coa-full", "coa-garden"] {
+        for (state, seconds) in [("coa-full", FULL_SECONDS), ("coa-garden", GARDEN_SECONDS)] {
             let Some(changes) = changes(&dialect, state) else {
                 continue;
             };
             let mut rest = dump(&change(&dialect, &changes, &secret()));
             assert_eq!(rest.remove(0), "55=0x6b49d200");
             rest.drain(..dialect.identify_by.len());
-            let expected = dump(&accept(changes.templates, changes.fill, &secret()));
+            let mut expected = dump(&accept(changes.templates, changes.fill, &secret()));
+            if dialect.coa_session_timeout {
+                expected.push(format!("27=0x{seconds:08x}"));
+            }
             assert_eq!(rest, expected, "{} {state}", dialect.name);
         }
     }
+}
+
+#[test]
+fn session_timeout_is_never_none_and_never_more_than_every_nas_reads() {
+    let mikrotik = Dialect::mikrotik();
+    for (seconds, expected) in [
+        (0, "27=0x00000001"),
+        (u32::MAX, "27=0x7fffffff"),
+        (600, "27=0x00000258"),
+    ] {
+        let changes = Changes {
+            session_timeout_seconds: seconds,
+            ..Changes::default()
+        };
+        let all = dump(&change(&mikrotik, &changes, &secret()));
+        assert_eq!(all.last().unwrap(), expected);
+    }
+}
+
+#[test]
+fn what_is_deactivated_is_what_the_session_was_told() {
+    let juniper = Dialect::juniper();
+    let mut changes = changes(&juniper, "coa-full").unwrap();
+    changes.fill.told = Told {
+        name: "garth-full",
+        down_kbps: 50_000,
+        up_kbps: 10_000,
+    };
+    let all = dump(&change(&juniper, &changes, &secret()));
+    assert!(
+        all.contains(&"4874.66=garth-full(50000000,10000000)".to_owned()),
+        "{all:?}"
+    );
 }

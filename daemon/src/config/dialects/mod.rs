@@ -92,8 +92,8 @@ impl Reader<'_> {
     fn dialect(&mut self, raw: &raw::Dialect) -> Option<Dialect> {
         let base = self.base(raw);
         let name = self.name(&raw.name);
-        let full = self.table("dialect.accept_full", raw.accept_full.as_deref());
-        let garden = self.table("dialect.accept_garden", raw.accept_garden.as_deref());
+        let full = self.accept("dialect.accept_full", raw.accept_full.as_deref());
+        let garden = self.accept("dialect.accept_garden", raw.accept_garden.as_deref());
         let change = self.change(raw);
         let identify_by = self.keys("dialect.identify_by", raw.identify_by.as_deref());
         let required = self.keys("dialect.required", raw.required.as_deref());
@@ -118,8 +118,8 @@ impl Reader<'_> {
         dialect.port = port?.unwrap_or(dialect.port);
         let one_at_a_time = raw.one_change_at_a_time;
         dialect.one_change_at_a_time = one_at_a_time.unwrap_or(dialect.one_change_at_a_time);
-        let class = raw.class_with_session_timeout;
-        dialect.class_with_session_timeout = class.unwrap_or(dialect.class_with_session_timeout);
+        let timeout = raw.coa_session_timeout;
+        dialect.coa_session_timeout = timeout.unwrap_or(dialect.coa_session_timeout);
         self.named(raw, &dialect).then_some(dialect)
     }
 
@@ -152,6 +152,36 @@ impl Reader<'_> {
         let allowed = "1 to 64 letters, digits and - _ .";
         self.fault("dialect.name", text.span(), message, allowed);
         None
+    }
+
+    /// The templates of an Access-Accept: there is no session yet that was told anything.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is this module's sign of a report, the inner one the value"
+    )]
+    fn accept(
+        &mut self,
+        key: &str,
+        raw: Option<&[Spanned<raw::Attribute>]>,
+    ) -> Option<Option<Vec<Template>>> {
+        let table = self.table(key, raw)?;
+        let templates = table.iter().flatten().zip(raw.into_iter().flatten());
+        for (template, line) in templates {
+            if template.names_what_was_told() {
+                let message = format!(
+                    "{:?} names what was told before",
+                    template.attribute.to_string()
+                );
+                self.fault(
+                    key,
+                    line.span(),
+                    message,
+                    "that in coa_full and coa_garden only",
+                );
+                return None;
+            }
+        }
+        Some(table)
     }
 
     /// The templates of one key.

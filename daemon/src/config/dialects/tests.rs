@@ -53,7 +53,7 @@ fn dialect_based_on_nothing_has_no_attributes_and_ends_sessions() {
     assert!(own.full.is_empty() && own.garden.is_empty());
     assert_eq!(own.change, Change::Disconnect);
     assert_eq!(own.port, 3799);
-    assert!(!own.one_change_at_a_time && own.class_with_session_timeout);
+    assert!(!own.one_change_at_a_time && !own.coa_session_timeout);
 }
 
 #[test]
@@ -74,6 +74,7 @@ coa_garden = [
     { attribute = "Mikrotik-Rate-Limit", text = "{up_kbps}k/{down_kbps}k" },
 ]
 identify_by = ["user_name", "acct_session_id", "framed_ip_address"]
+coa_session_timeout = true
 "#,
     );
     let expected = Dialect {
@@ -86,11 +87,11 @@ identify_by = ["user_name", "acct_session_id", "framed_ip_address"]
 accept_full = [{ attribute = "ERX-Service-Activate", tag = 1, text = "garth-full({down_bps},{up_bps})" }]
 accept_garden = [{ attribute = "26.4874.65", tag = 1, text = "{garden}({down_bps},{up_bps})" }]
 coa_full = [
-    { attribute = "ERX-Service-Deactivate", text = "{garden}" },
+    { attribute = "ERX-Service-Deactivate", text = "{told}({told_down_bps},{told_up_bps})" },
     { attribute = "ERX-Service-Activate", tag = 1, text = "garth-full({down_bps},{up_bps})" },
 ]
 coa_garden = [
-    { attribute = "ERX-Service-Deactivate", text = "garth-full" },
+    { attribute = "ERX-Service-Deactivate", text = "{told}({told_down_bps},{told_up_bps})" },
     { attribute = "ERX-Service-Activate", tag = 1, text = "{garden}({down_bps},{up_bps})" },
 ]
 identify_by = ["acct_session_id"]
@@ -109,13 +110,16 @@ accept_full = [
 required = ["user_name"]
 port = 4000
 one_change_at_a_time = true
-class_with_session_timeout = false
+coa_session_timeout = true
 "#,
     );
     let chilli = Dialect::coovachilli();
-    assert_eq!((&own.full, &own.required), (&chilli.full, &chilli.required));
+    let Change::Coa { full, .. } = &chilli.change else {
+        panic!("CoovaChilli takes CoA");
+    };
+    assert_eq!((&own.full, &own.required), (full, &chilli.required));
     assert_eq!(own.port, 4000);
-    assert!(own.one_change_at_a_time && !own.class_with_session_timeout);
+    assert!(own.one_change_at_a_time && own.coa_session_timeout);
 }
 
 #[test]
@@ -174,7 +178,8 @@ const FAULTS: &[(&str, &str)] = &[
     (
         "accept_garden = [{ attribute = \"11\", text = \"{list}\" }]",
         "dialect.accept_garden: \"{list}\": {list} is no placeholder that is known | text with \
-             {down_kbps}, {up_kbps}, {down_bps}, {up_bps}, {garden}, {portal_url}; {{ for a brace",
+             {down_kbps}, {up_kbps}, {down_bps}, {up_bps}, {told_down_kbps}, {told_up_kbps}, \
+             {told_down_bps}, {told_up_bps}, {garden}, {told}, {portal_url}; {{ for a brace",
     ),
     (
         "accept_garden = [{ attribute = \"11\", text = \"{garden\" }]",
@@ -187,7 +192,11 @@ const FAULTS: &[(&str, &str)] = &[
     (
         "accept_full = [{ attribute = \"11\", integer = \"kbps\" }]",
         "dialect.accept_full: \"kbps\": no number that is known | 0 to 4294967295, or one of \
-             down_kbps, up_kbps, down_bps, up_bps",
+             down_kbps, up_kbps, down_bps, up_bps, told_down_kbps, told_up_kbps, told_down_bps, told_up_bps",
+    ),
+    (
+        "accept_full = [{ attribute = \"11\", text = \"{told}\" }]",
+        "dialect.accept_full: \"Filter-Id\" names what was told before | that in coa_full and coa_garden only",
     ),
     (
         "accept_full = [{ attribute = \"11\", integer = 1, text = \"x\" }]",

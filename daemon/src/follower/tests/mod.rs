@@ -2,4 +2,5 @@
 
 mod ladder;
 mod restart;
+mod terms;
 mod world;
