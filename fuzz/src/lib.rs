@@ -12,6 +12,7 @@ pub mod authentication;
 pub mod coa_answer;
 pub mod eap;
 mod ms_chap;
+pub mod radius11;
 pub mod radsec;
 pub mod seeds;
 #[path = "../../tests/src/wire.rs"]

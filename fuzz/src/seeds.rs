@@ -20,11 +20,12 @@ pub struct Seed {
 pub type Check = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Check); 5] = [
+pub const TARGETS: [(&str, Check); 6] = [
     ("authentication", crate::authentication::check),
     ("accounting", crate::accounting::check),
     ("coa_answer", crate::coa_answer::check),
     ("eap", crate::eap::check),
+    ("radius11", crate::radius11::check),
     ("radsec", crate::radsec::check),
 ];
 
@@ -32,8 +33,10 @@ pub const TARGETS: [(&str, Check); 5] = [
 pub fn all() -> Vec<Seed> {
     let vectors = Vector::all();
     let seeds = vectors.iter().map(of_vector);
+    let as_radius_1_1 = vectors.iter().filter_map(as_radius_1_1);
     seeds
-        .chain([longest_packets()])
+        .chain(as_radius_1_1)
+        .chain([longest_packets(), hidden_answer()])
         .chain(conversations())
         .collect()
 }
@@ -52,6 +55,51 @@ fn of_vector(vector: &Vector) -> Seed {
     Seed {
         target,
         name: vector.name(),
+        octets,
+    }
+}
+
+/// The same octets as a packet of RADIUS/1.1: other attributes mean something there, and the Token is the begin of
+/// the authenticator.
+fn as_radius_1_1(vector: &Vector) -> Option<Seed> {
+    let octets = match vector.port() {
+        Port::Auth | Port::Acct => vector.octets("request"),
+        Port::Nas => vector.octets("packet"),
+        Port::CoaAnswer | Port::Radsec => None,
+    };
+    Some(Seed {
+        target: "radius11",
+        name: vector.name(),
+        octets: octets?,
+    })
+}
+
+/// A password, and everything that an answer hides, in the clear.
+fn hidden_answer() -> Seed {
+    let keys = |kind: u8, len: u8| {
+        let octets = vec![kind; usize::from(len)];
+        [&[0, 0, 1, 55, kind, len + 2][..], &octets].concat()
+    };
+    let attributes: [(u8, &[u8]); 8] = [
+        (1, b"alice"),
+        (2, b"a password that takes more than two blocks"),
+        (33, b"hop"),
+        (69, b"\x03tulip"),
+        (26, &keys(16, 32)),
+        (26, &keys(17, 16)),
+        (26, &keys(12, 24)),
+        (80, &[7; 16]),
+    ];
+    let mut octets = b"\x01\0\0\0\xde\xad\xbe\xef\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+    for (kind, value) in attributes {
+        let length = u8::try_from(value.len() + 2).expect("it is short");
+        octets.extend([kind, length]);
+        octets.extend(value);
+    }
+    crate::wire::set_length(&mut octets);
+    Seed {
+        target: "radius11",
+        name: "all-that-is-hidden".into(),
         octets,
     }
 }

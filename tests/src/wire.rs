@@ -359,7 +359,7 @@ fn chap(identifier: u8, password: &[u8], challenge: &[u8]) -> Vec<u8> {
 }
 
 /// The value of User-Password.
-fn hide(password: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
+pub fn hide(password: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
     let blocks = password.len().div_ceil(HIDDEN_BLOCK).max(1);
     let mut hidden = password.to_vec();
     hidden.resize(blocks * HIDDEN_BLOCK, 0);
