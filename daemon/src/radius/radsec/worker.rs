@@ -59,10 +59,12 @@ impl Worker {
     }
 
     fn new(kind: Kind, shared: Shared, requests: mpsc::Receiver<Request>, seed: u64) -> Self {
+        let server = Server::new(shared.settings.load_full(), seed);
         Self {
             kind,
             desk: Desk {
-                server: Server::new(shared.settings.load_full(), seed),
+                // The conversations of all workers: a device may go on over another connection.
+                server: server.with_eap(Arc::clone(&shared.eap)),
                 follower: Follower::new(&shared),
                 translator: Translator::new(),
                 shared,
