@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::{Config, Gateway};
 use crate::enforcer::{self, Wake};
 use crate::garthd::resolver::GardenDns;
+use crate::garthd::revocation;
 use crate::nases::NasDesk;
 use crate::radius::radsec::{RadSec, Version};
 
@@ -38,6 +39,7 @@ pub(crate) struct RouterNetwork {
     wake: Arc<Wake>,
     nas_desk: NasDesk,
     meters: Meters,
+    revocation: Arc<revocation::Calendar>,
     started_at: Instant,
     public_url: Option<String>,
     gateway: &'static str,
@@ -50,12 +52,14 @@ impl RouterNetwork {
         wake: Arc<Wake>,
         nas_desk: NasDesk,
         meters: Meters,
+        revocation: Arc<revocation::Calendar>,
     ) -> Self {
         Self {
             store,
             wake,
             nas_desk,
             meters,
+            revocation,
             started_at: clock::monotonic(),
             public_url: config
                 .portal
@@ -187,7 +191,10 @@ impl Network for RouterNetwork {
             uptime_seconds: clock::monotonic().duration_since(self.started_at).as_secs(),
             public_url: self.public_url.clone(),
             gateway: self.gateway.into(),
-            alarms: holds.chain(self.nas_desk.alarms().in_words()).collect(),
+            alarms: holds
+                .chain(self.nas_desk.alarms().in_words())
+                .chain(self.revocation.in_words(clock::wall()))
+                .collect(),
             counters,
         }
     }

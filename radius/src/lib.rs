@@ -19,6 +19,7 @@ pub mod attribute;
 mod authentication;
 mod batch;
 pub mod certificate;
+pub mod client_trust;
 pub mod code;
 pub mod crypto;
 pub mod dialect;

@@ -68,6 +68,15 @@ pub(super) fn section(
         let allowed = "certificate_file and key_file beside it";
         problems.add(
             "eap.client_ca_file",
+            span.clone(),
+            "is of no use alone",
+            Some(allowed),
+        );
+    }
+    if client_ca.is_none() && !raw.client_crl_files.is_empty() {
+        let allowed = "client_ca_file beside it";
+        problems.add(
+            "eap.client_crl_files",
             span,
             "is of no use alone",
             Some(allowed),
@@ -77,6 +86,7 @@ pub(super) fn section(
         methods: methods?,
         certificate,
         client_ca,
+        client_crls: raw.client_crl_files,
         tls_min: tls_min?,
     }))
 }

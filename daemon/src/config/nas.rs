@@ -62,6 +62,7 @@ fn radsec(raw: &raw::Radsec, problems: &mut Problems) -> Option<RadSec> {
             key: raw.key_file.clone(),
         },
         client_ca: raw.client_ca_file.clone(),
+        client_crls: raw.client_crl_files.clone(),
         radius_1_1: radius_1_1?,
     })
 }

@@ -98,6 +98,8 @@ pub(super) struct Eap {
     pub(super) certificate_file: Option<Spanned<PathBuf>>,
     pub(super) key_file: Option<Spanned<PathBuf>>,
     pub(super) client_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) client_crl_files: Vec<PathBuf>,
     pub(super) tls_min: Option<Text>,
 }
 
@@ -115,6 +117,8 @@ pub(super) struct Radsec {
     pub(super) certificate_file: PathBuf,
     pub(super) key_file: PathBuf,
     pub(super) client_ca_file: PathBuf,
+    #[serde(default)]
+    pub(super) client_crl_files: Vec<PathBuf>,
     pub(super) radius_1_1: Option<Text>,
 }
 

@@ -677,6 +677,10 @@ fn eap_faults_are_told() {
             "eap.client_ca_file: is of no use alone",
         ),
         (
+            "client_crl_files = [\"/r\"]",
+            "eap.client_crl_files: is of no use alone",
+        ),
+        (
             "tls_min = \"1.1\"",
             "eap.tls_min: \"1.1\" is not known | allowed: 1.2, 1.3",
         ),

@@ -107,6 +107,8 @@ pub struct RadSec {
     pub certificate: CertificateFiles,
     /// PEM of the authorities that NASes' certificates are of, read again on reload.
     pub client_ca: PathBuf,
+    /// PEM of what these have revoked, read again on reload.
+    pub client_crls: Vec<PathBuf>,
     /// Whether RADIUS/1.1 is spoken.
     pub radius_1_1: Radius11,
 }
@@ -343,6 +345,8 @@ pub struct Eap {
     pub certificate: Option<CertificateFiles>,
     /// Who signs the subscribers' certificates, in PEM; there if they log in by them.
     pub client_ca: Option<PathBuf>,
+    /// What these have revoked, in PEM.
+    pub client_crls: Vec<PathBuf>,
     /// The oldest TLS that is spoken.
     pub tls_min: TlsVersion,
 }

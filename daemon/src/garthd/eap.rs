@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use garth_radius::client_trust::ClientTrust;
 use garth_radius::eap::{EapServer, EapSettings, Random, TlsSettings};
 
 use super::tls;
@@ -15,12 +16,12 @@ use crate::config;
 pub(super) fn settings(eap: &config::Eap) -> anyhow::Result<Arc<EapSettings>> {
     let tls = eap.certificate.as_ref().map(|files| {
         let (certificates, key) = tls::from_files("eap", files)?;
-        let authorities = match &eap.client_ca {
-            Some(path) => tls::certificates("eap", "client_ca_file", path)?,
-            None => Vec::new(),
+        let clients = match &eap.client_ca {
+            Some(authorities) => tls::client_trust("eap", authorities, &eap.client_crls)?,
+            None => ClientTrust::default(),
         };
-        TlsSettings::new(certificates, key, authorities, eap.tls_min)
-            .context("eap.certificate_file, eap.key_file and eap.client_ca_file")
+        TlsSettings::new(certificates, key, clients, eap.tls_min)
+            .context("the certificates that [eap] names")
     });
     let settings = EapSettings::new(eap.methods.clone(), tls.transpose()?);
     Ok(Arc::new(settings.context("eap.methods")?))

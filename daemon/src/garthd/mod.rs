@@ -14,6 +14,7 @@ mod portal;
 mod radsec;
 mod reload;
 pub(crate) mod resolver;
+pub(crate) mod revocation;
 mod settings;
 pub(crate) mod stop;
 mod timer;
@@ -36,7 +37,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
 use crate::cashier::Cashier;
-use crate::clock::SystemClock;
+use crate::clock::{self, SystemClock};
 use crate::config::{self, Config};
 use crate::enforcer::{Enforcer, Released, Wake};
 use crate::follower::Changes;
@@ -140,12 +141,15 @@ impl Running {
             &mut essential,
             &stop,
         );
+        let revocation = Arc::new(revocation::Calendar::new(revocation::due(&config)?));
+        revocation.say(clock::wall());
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
             Arc::clone(&wake),
             nas_desk,
             meters(&workers, over_tls.as_ref(), dns),
+            Arc::clone(&revocation),
         ));
         let admin = start_admin(&config, &store, network, &portal, &mut essential, &stop)?;
         start_tasks(&config, &store, &cashier, &mut essential, &stop);
@@ -162,6 +166,7 @@ impl Running {
                 admin,
                 portal,
                 over_tls,
+                revocation,
             ),
             leave: settings::leave(&config),
             store,

@@ -9,8 +9,9 @@ use arc_swap::ArcSwap;
 use garth_radius::server::Settings;
 use garth_store::Store;
 
-use super::{portal, radsec, settings};
+use super::{portal, radsec, revocation, settings};
 use crate::admin::Admin;
+use crate::clock;
 use crate::config::{Config, Enforcement, Gateway, NamePattern};
 use crate::radius::plan_terms;
 
@@ -20,6 +21,7 @@ pub(super) struct Reloadable {
     admin: Arc<Admin>,
     portal: Option<portal::Handle>,
     radsec: Option<radsec::Handle>,
+    revocation: Arc<revocation::Calendar>,
     fixed: Fixed,
 }
 
@@ -111,12 +113,14 @@ impl Reloadable {
         admin: Arc<Admin>,
         portal: Option<portal::Handle>,
         radsec: Option<radsec::Handle>,
+        revocation: Arc<revocation::Calendar>,
     ) -> Self {
         Self {
             radius,
             admin,
             portal,
             radsec,
+            revocation,
             fixed: Fixed::of(config),
         }
     }
@@ -137,6 +141,7 @@ impl Reloadable {
             .as_ref()
             .map(|handle| handle.prepare(config))
             .transpose()?;
+        let due = revocation::due(config)?;
         let waiting = self.fixed.differs(&Fixed::of(config));
         if !waiting.is_empty() {
             tracing::warn!(
@@ -150,6 +155,8 @@ impl Reloadable {
         if let (Some(handle), Some(prepared)) = (&self.portal, portal) {
             handle.swap(prepared);
         }
+        self.revocation.replace(due);
+        self.revocation.say(clock::wall());
         // After the settings: it looks there which NASes are left.
         if let (Some(handle), Some(prepared)) = (&self.radsec, radsec) {
             handle.swap(prepared);

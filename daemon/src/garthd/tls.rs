@@ -1,15 +1,17 @@
 //! Certificates: the portal's, the operator's or one that we sign ourselves until there is one; and RadSec's.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use garth_radius::client_trust::ClientTrust;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{RootCertStore, ServerConfig};
 
+use super::revocation;
 use crate::config::{CertificateFiles, Portal, RadSec};
 use crate::radius;
 
@@ -39,15 +41,24 @@ pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>
 /// Files that cannot be read, a certificate that does not fit its key, or nobody to trust.
 pub(super) fn radsec(radsec: &RadSec) -> anyhow::Result<radius::radsec::Tls> {
     let (chain, key) = from_files("radsec", &radsec.certificate)?;
-    let mut authorities = RootCertStore::empty();
-    for authority in certificates("radsec", "client_ca_file", &radsec.client_ca)? {
-        authorities.add(authority).with_context(|| {
-            let path = radsec.client_ca.display();
-            format!("radsec.client_ca_file {path} has a certificate that cannot be an authority")
-        })?;
-    }
-    let tls = radius::radsec::Tls::new(&chain, &key, authorities, radsec.radius_1_1)?;
+    let trust = client_trust("radsec", &radsec.client_ca, &radsec.client_crls)?;
+    let tls = radius::radsec::Tls::new(&chain, &key, trust, radsec.radius_1_1)?;
     Ok(tls)
+}
+
+/// Whose clients a section of the configuration lets in, and which of them no more.
+pub(super) fn client_trust(
+    section: &str,
+    authorities: &Path,
+    lists: &[PathBuf],
+) -> anyhow::Result<ClientTrust> {
+    let authorities = certificates(section, "client_ca_file", authorities)?;
+    let mut read = Vec::new();
+    for path in lists {
+        let lists = revocation::read(section, path)?;
+        read.extend(lists.into_iter().map(|list| list.der));
+    }
+    Ok(ClientTrust::new(authorities, read))
 }
 
 /// The chain and the key that a section of the configuration names.

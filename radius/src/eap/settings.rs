@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
+use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use super::packet::Type;
 use crate::UnixSeconds;
+use crate::client_trust::{ClientTrust, TrustError};
 
 /// A method a peer may prove itself with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,12 +82,9 @@ pub enum SettingsError {
     /// The certificate and the key are not of one another, or of a kind that is not supported.
     #[error("the certificate does not fit its key")]
     Certificate(#[source] rustls::Error),
-    /// One of the authorities' certificates cannot be used.
-    #[error("the certificate of an authority cannot be used")]
-    Authority(#[source] rustls::Error),
-    /// The authorities' certificates together cannot be used.
-    #[error("the certificates of the authorities cannot be used")]
-    Authorities(#[source] rustls::server::VerifierBuilderError),
+    /// Nobody's certificate can be trusted.
+    #[error("no subscriber's certificate can be trusted")]
+    Clients(#[from] TrustError),
 }
 
 /// With what TLS is spoken: to peers without a certificate, and to peers with one.
@@ -97,23 +95,24 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Takes the server's certificates, its own first, their key, and the authorities that sign the
-    /// subscribers' certificates: none if EAP-TLS is not spoken.
+    /// Takes the server's certificates, its own first, their key, and who signs the subscribers' certificates:
+    /// nobody if EAP-TLS is not spoken.
     ///
     /// # Errors
     /// When they cannot be used.
     pub fn new(
         certificates: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
-        client_authorities: Vec<CertificateDer<'static>>,
+        clients: impl Into<ClientTrust>,
         version_min: TlsVersion,
     ) -> Result<Self, SettingsError> {
-        let authenticated = match client_authorities.is_empty() {
+        let clients = clients.into();
+        let authenticated = match clients.is_empty() {
             true => None,
             false => Some(server_config(
                 certificates.clone(),
                 key.clone_key(),
-                Some(client_authorities),
+                Some(clients),
                 version_min,
             )?),
         };
@@ -127,7 +126,7 @@ impl TlsSettings {
 fn server_config(
     certificates: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    client_authorities: Option<Vec<CertificateDer<'static>>>,
+    clients: Option<ClientTrust>,
     version_min: TlsVersion,
 ) -> Result<ServerConfig, SettingsError> {
     let versions: &[&SupportedProtocolVersion] = match version_min {
@@ -138,17 +137,9 @@ fn server_config(
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(SettingsError::Certificate)?;
-    let builder = match client_authorities {
+    let builder = match clients {
         None => builder.with_no_client_auth(),
-        Some(authorities) => {
-            let mut roots = RootCertStore::empty();
-            for authority in authorities {
-                roots.add(authority).map_err(SettingsError::Authority)?;
-            }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(SettingsError::Authorities)?)
-        }
+        Some(clients) => builder.with_client_cert_verifier(clients.verifier(provider)?),
     };
     let mut config = builder
         .with_single_cert(certificates, key)

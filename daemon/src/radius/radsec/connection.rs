@@ -9,10 +9,11 @@ use std::sync::Arc;
 use garth_radius::code::Code;
 use garth_radius::radsec::Frames;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Answer, Client, Desks, Ended, RadSec, Request};
+use crate::clock;
 use crate::garthd::stop::Stop;
 
 /// Octets of answers that are written at once.
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     pub(super) radsec: Arc<RadSec>,
     pub(super) desks: Desks,
     pub(super) client: Arc<Client>,
+    /// Word of what has changed since before the client was looked at.
+    pub(super) changed: watch::Receiver<()>,
 }
 
 /// Serves until either side has had enough; says why.
@@ -53,33 +56,31 @@ async fn read(
     answers: mpsc::Sender<Answer>,
     mut stop: Stop,
 ) -> Ended {
+    let places = Arc::new(Semaphore::new(connection.radsec.limits.in_flight_max));
     let Connection {
         radsec,
         desks,
         client,
+        mut changed,
     } = connection;
-    let places = Arc::new(Semaphore::new(radsec.limits.in_flight_max));
-    let mut changed = radsec.changed.subscribe();
+    let intake = Intake {
+        radsec: &radsec,
+        desks,
+        client: &client,
+        answers,
+        places,
+    };
     let mut frames = Frames::new();
+    let idle = radsec.limits.idle_timeout;
+    let mut idle_at = Instant::now() + idle;
     loop {
         match frames.next_packet() {
             Ok(Some(packet)) => {
-                radsec.meters.request();
-                let octets = packet.into();
-                let desk = desks.of(packet);
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                    return Ended::Broken;
-                };
-                let request = Request {
-                    octets,
-                    client: Arc::clone(&client),
-                    answers: answers.clone(),
-                    place,
-                };
-                if desk.send(request).await.is_err() {
-                    return Ended::Stopping;
+                idle_at = Instant::now() + idle;
+                match intake.take(packet).await {
+                    Ok(()) => continue,
+                    Err(ended) => return ended,
                 }
-                continue;
             }
             Ok(None) => {}
             Err(error) => {
@@ -87,18 +88,16 @@ async fn read(
                 return Ended::Malformed;
             }
         }
-        let idle = radsec.limits.idle_timeout;
         tokio::select! {
             biased;
             () = stop.wait() => return Ended::Stopping,
             _ = changed.changed() => {
-                let settings = radsec.settings.load();
-                if settings.nas().find_certificate(&client.certificate).is_none() {
-                    tracing::info!(source = %client.source, certificate = %client.certificate, "a RadSec connection is cut: its NAS is no longer configured");
-                    return Ended::Removed;
+                if let Err(ended) = radsec.would_admit(&client, clock::wall()) {
+                    tracing::info!(nas = %client.nas, source = %client.source, certificate = %client.certificate, reason = ended.as_str(), "a RadSec connection is cut: it would not be let in any more");
+                    return ended;
                 }
             }
-            octets = timeout(idle, input.read(frames.room())) => match octets {
+            octets = timeout_at(idle_at, input.read(frames.room())) => match octets {
                 Err(_) => return Ended::Idle,
                 Ok(Ok(0)) => return Ended::Closed,
                 Ok(Ok(len)) => frames.filled(len),
@@ -107,6 +106,33 @@ async fn read(
                 Ok(Err(_)) => return Ended::Broken,
             },
         }
+    }
+}
+
+/// Where the packets of a connection go.
+struct Intake<'a> {
+    radsec: &'a RadSec,
+    desks: Desks,
+    client: &'a Arc<Client>,
+    answers: mpsc::Sender<Answer>,
+    places: Arc<Semaphore>,
+}
+
+impl Intake<'_> {
+    /// Hands a packet over once there is a place for it, and room where it goes.
+    async fn take(&self, packet: &[u8]) -> Result<(), Ended> {
+        let places = Arc::clone(&self.places);
+        let place = places.acquire_owned().await.map_err(|_| Ended::Broken)?;
+        let desk = self.desks.of(packet).reserve().await;
+        let desk = desk.map_err(|_| Ended::Stopping)?;
+        self.radsec.meters.request();
+        desk.send(Request {
+            octets: packet.into(),
+            client: Arc::clone(self.client),
+            answers: self.answers.clone(),
+            place,
+        });
+        Ok(())
     }
 }
 

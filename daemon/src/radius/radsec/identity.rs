@@ -4,9 +4,10 @@
 //! the subject counts for nothing, and neither does a wildcard: a NAS has a name of its own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use garth_radius::certificate::CertificateName;
-use garth_radius::nas::NasTable;
+use garth_radius::nas::{Nas, NasTable};
 use rustls::pki_types::{CertificateDer, ServerName};
 use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
@@ -31,20 +32,24 @@ impl Shown {
         }
     }
 
-    /// What the one NAS that shows this is known by.
+    /// The one NAS that shows this, and what it is known by.
     ///
     /// # Errors
     /// When it is none, or more than one.
-    pub(super) fn nas(&self, table: &NasTable) -> Result<CertificateName, Refused> {
-        if table.find_certificate(&self.fingerprint).is_some() {
-            return Ok(self.fingerprint.clone());
+    pub(super) fn nas<'a>(
+        &self,
+        table: &'a NasTable,
+    ) -> Result<(CertificateName, &'a Arc<Nas>), Refused> {
+        let find = |name: &CertificateName| {
+            let (_, nas) = table.find_certificate(name)?;
+            Some((name.clone(), nas))
+        };
+        if let Some(pinned) = find(&self.fingerprint) {
+            return Ok(pinned);
         }
-        let mut found = self
-            .names
-            .iter()
-            .filter(|name| table.find_certificate(name).is_some());
+        let mut found = self.names.iter().filter_map(find);
         match (found.next(), found.next()) {
-            (Some(name), None) => Ok(name.clone()),
+            (Some(found), None) => Ok(found),
             (None, _) => Err(Refused::UnknownNas),
             (Some(_), Some(_)) => Err(Refused::AmbiguousNas),
         }

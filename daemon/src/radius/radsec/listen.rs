@@ -1,18 +1,19 @@
 //! From a TCP connection to a NAS: places for strangers, the handshake, who it is.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::connection::{self, Connection};
+use super::gate::{Gate, Turn};
 use super::identity::Shown;
 use super::roster::Seat;
 use super::tls::why_refused;
@@ -31,7 +32,7 @@ const KEEPALIVE_RETRIES: u32 = 4;
 /// Serves RadSec on `listeners` until it is time to stop; what was asked until then is answered.
 pub(crate) async fn serve(entrance: Entrance, listeners: Vec<TcpListener>, mut stop: Stop) {
     let entrance = Arc::new(entrance);
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::new(Gate::new(entrance.radsec.limits));
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let (entrance, gate) = (Arc::clone(&entrance), Arc::clone(&gate));
@@ -41,75 +42,13 @@ pub(crate) async fn serve(entrance: Entrance, listeners: Vec<TcpListener>, mut s
     while accepting.join_next().await.is_some() {}
 }
 
-/// Connections that have not shown who they are, by source.
-#[derive(Default)]
-struct Gate {
-    handshakes: Mutex<HashMap<IpAddr, usize>>,
-}
-
-/// A stranger's place, given back when dropped.
-struct Turn {
-    gate: Arc<Gate>,
-    source: IpAddr,
-}
-
-impl Gate {
-    fn enter(self: &Arc<Self>, source: IpAddr, radsec: &RadSec) -> Result<Turn, Refused> {
-        let source = counted_as(source);
-        let mut handshakes = self.lock();
-        if handshakes.values().sum::<usize>() >= radsec.limits.handshakes_max {
-            return Err(Refused::Handshakes);
-        }
-        let of_source = handshakes.entry(source).or_default();
-        if *of_source >= radsec.limits.handshakes_per_source_max {
-            return Err(Refused::HandshakesOfSource);
-        }
-        *of_source += 1;
-        Ok(Turn {
-            gate: Arc::clone(self),
-            source,
-        })
-    }
-
-    /// Never more entries than handshakes under way.
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.handshakes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut handshakes = self.gate.lock();
-        if let Some(count) = handshakes.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                handshakes.remove(&self.source);
-            }
-        }
-    }
-}
-
-/// One host has a whole IPv6 network of 64 bits to come from.
-fn counted_as(source: IpAddr) -> IpAddr {
-    const HOST_BITS: u32 = 64;
-    match source.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => {
-            let network = v6.to_bits() >> HOST_BITS << HOST_BITS;
-            IpAddr::V6(network.into())
-        }
-    }
-}
-
 async fn accept(entrance: Arc<Entrance>, gate: Arc<Gate>, listener: TcpListener, mut stop: Stop) {
     let mut connections = JoinSet::new();
     let mut next = stop.clone();
     while let Some(accepted) = next.unless(listener.accept()).await {
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, source)) => match gate.enter(source.ip(), &entrance.radsec) {
+            Ok((stream, source)) => match gate.enter(source.ip(), Instant::now()) {
                 Ok(turn) => {
                     let guest = guest(Arc::clone(&entrance), stream, source, turn, stop.clone());
                     connections.spawn(guest);
@@ -117,7 +56,9 @@ async fn accept(entrance: Arc<Entrance>, gate: Arc<Gate>, listener: TcpListener,
                 Err(reason) => refuse(&entrance.radsec, source, reason),
             },
             Err(error) => {
-                tracing::warn!(%error, "RadSec cannot accept; pausing");
+                if entrance.radsec.accept_faults.may_be_said(Instant::now()) {
+                    tracing::warn!(%error, "RadSec cannot accept; pausing");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -141,22 +82,13 @@ async fn guest(
     mut stop: Stop,
 ) {
     let radsec = &entrance.radsec;
-    // Without them it would be slower, and a dead peer be found later.
-    drop(stream.set_nodelay(true));
-    drop(SockRef::from(&stream).set_tcp_keepalive(&keepalive()));
-    let handshake = tokio::time::timeout(radsec.limits.handshake_timeout, shake(radsec, stream));
-    let Some(shaken) = stop.unless(handshake).await else {
+    // Before anything is looked at: a reload while hands are shaken must not be missed.
+    let changed = radsec.changed.subscribe();
+    let Some(welcomed) = stop.unless(welcome(radsec, stream, source, turn)).await else {
         return;
     };
-    let admitted = shaken
-        .unwrap_or(Err(Refused::Slow))
-        .and_then(|(stream, version)| {
-            let (client, seat) = admit(radsec, &stream, source, version)?;
-            Ok((stream, client, seat))
-        });
-    drop(turn);
-    let (stream, client, seat) = match admitted {
-        Ok(admitted) => admitted,
+    let (stream, client, seat) = match welcomed {
+        Ok(welcomed) => welcomed,
         Err(reason) => return refuse(radsec, source, reason),
     };
     radsec.meters.connected();
@@ -165,11 +97,32 @@ async fn guest(
         radsec: Arc::clone(radsec),
         desks: entrance.desks.clone(),
         client: Arc::clone(&client),
+        changed,
     };
     let ended = connection::run(connection, stream, stop).await;
     drop(seat);
     radsec.meters.ended(ended);
     tracing::debug!(%source, certificate = %client.certificate, reason = ended.as_str(), "a RadSec connection is over");
+}
+
+/// From a stranger to a NAS with a place of its own, as long as the stranger's place lasts.
+async fn welcome(
+    radsec: &Arc<RadSec>,
+    stream: TcpStream,
+    source: SocketAddr,
+    mut turn: Turn,
+) -> Result<(TlsStream<TcpStream>, Client, Seat), Refused> {
+    // Without them it would be slower, and a dead peer be found later.
+    drop(stream.set_nodelay(true));
+    drop(SockRef::from(&stream).set_tcp_keepalive(&keepalive()));
+    let handshake = tokio::time::timeout(radsec.limits.handshake_timeout, shake(radsec, stream));
+    let (stream, version) = tokio::select! {
+        shaken = handshake => shaken.unwrap_or(Err(Refused::Slow))?,
+        () = turn.lost() => return Err(Refused::MadeWay),
+    };
+    let (client, seat) = admit(radsec, &stream, source, version)?;
+    turn.let_in();
+    Ok((stream, client, seat))
 }
 
 fn keepalive() -> TcpKeepalive {
@@ -209,54 +162,35 @@ fn admit(
     version: Version,
 ) -> Result<(Client, Seat), Refused> {
     let (_, session) = stream.get_ref();
-    let shown = session
-        .peer_certificates()
-        .and_then(|chain| chain.first())
-        .map(Shown::of)
-        .ok_or(Refused::NoCertificate)?;
+    let chain = session.peer_certificates().unwrap_or_default();
+    let shown = chain.first().map(Shown::of).ok_or(Refused::NoCertificate)?;
     let settings = radsec.settings.load();
-    let certificate = shown.nas(settings.nas()).inspect_err(|reason| {
+    let (certificate, nas) = shown.nas(settings.nas()).inspect_err(|reason| {
         // Not a stranger: an authority we trust has signed this. So it is worth a line for an operator.
-        tracing::warn!(
-            %source,
-            certificate = %shown,
-            reason = reason.as_str(),
-            "a RadSec client is refused: its certificate must be that of exactly one [[nas]]"
-        );
+        if radsec.unknown_nases.may_be_said(Instant::now()) {
+            tracing::warn!(
+                %source,
+                certificate = %shown,
+                reason = reason.as_str(),
+                "a RadSec client is refused: its certificate must be that of exactly one [[nas]]"
+            );
+        }
     })?;
-    let (_, nas) = settings
-        .nas()
-        .find_certificate(&certificate)
-        .ok_or(Refused::UnknownNas)?;
+    let nas = Arc::clone(&nas.name);
     let live = Live {
-        nas: Arc::clone(&nas.name),
+        nas: Arc::clone(&nas),
         source,
         version,
         since: clock::wall(),
     };
     let seat = Roster::enter(radsec, live)?;
-    tracing::info!(nas = %nas.name, %source, version = version.as_str(), "a NAS is connected over RadSec");
+    tracing::info!(%nas, %source, version = version.as_str(), "a NAS is connected over RadSec");
     let client = Client {
         source,
+        nas,
         certificate,
+        chain: chain.iter().map(|der| der.clone().into_owned()).collect(),
         version,
     };
     Ok((client, seat))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_ipv6_host_is_counted_by_its_network() {
-        for (source, expected) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ] {
-            let source: IpAddr = source.parse().unwrap();
-            assert_eq!(counted_as(source).to_string(), expected);
-        }
-    }
 }

@@ -32,12 +32,18 @@ reasons! {
         Handshakes = "too_many_handshakes",
         /// The same, from one source.
         HandshakesOfSource = "too_many_handshakes_of_source",
+        /// There was no place left, and this one made way for another.
+        MadeWay = "made_way",
         /// The handshake took too long.
         Slow = "slow_handshake",
         /// The client has no certificate.
         NoCertificate = "no_certificate",
         /// The client's certificate is expired, or not valid yet.
         Expired = "expired_certificate",
+        /// The client's certificate is revoked.
+        Revoked = "revoked_certificate",
+        /// No revocation list that can be used says of the client's certificate, or of one above it, that it is not.
+        RevocationUnknown = "revocation_unknown",
         /// The client's certificate is not of an authority we trust, or not fit for its use.
         Untrusted = "untrusted_certificate",
         /// There is no version of RADIUS that both speak (RFC 9765 section 3.3).
@@ -70,8 +76,12 @@ reasons! {
         Idle = "idle",
         /// The NAS does not take its answers.
         SlowReader = "slow_reader",
-        /// The NAS is no longer in the configuration.
+        /// The certificate is no longer that of this NAS in the configuration.
         Removed = "removed",
+        /// The certificate is no longer trusted: expired, revoked, or its authority is gone.
+        Untrusted = "untrusted",
+        /// The version of RADIUS is no longer spoken.
+        OtherVersion = "other_version",
         /// The daemon stops.
         Stopping = "stopping",
     }

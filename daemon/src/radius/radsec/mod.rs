@@ -5,12 +5,17 @@
 //! workers never wait for TLS, and an answer never waits for a record of another that is on its way to the disk.
 //!
 //! Everything is bounded ([`Limits`]): a client that does not read its answers is not read from any more, and
-//! then cut; a stranger holds a place for as long as a handshake may take.
+//! then cut; a stranger holds a place for as long as a handshake may take, and takes none from those we know (`gate`).
+//!
+//! A connection is worth what a new one of its client would be: after a reload each one is held against the new
+//! settings, and ends where it would not be let in any more.
 //!
 //! Not here: what octets mean (`radius`), CoA and Disconnect requests over the connection of the NAS: they go
 //! over UDP.
 
 mod connection;
+mod gate;
+mod hush;
 mod identity;
 mod listen;
 mod meters;
@@ -28,7 +33,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use garth_radius::certificate::CertificateName;
 use garth_radius::server::Settings;
+use garth_subscription::Timestamp;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+
+use hush::Hush;
+use identity::Shown;
 
 pub(crate) use listen::serve;
 pub(crate) use meters::{Ended, Meters, Refused};
@@ -43,19 +53,23 @@ pub(crate) struct Limits {
     pub(crate) connections_max: usize,
     /// Connections of one NAS.
     pub(crate) per_nas_max: usize,
-    /// Connections that have not yet shown who they are.
+    /// Connections that have not yet shown who they are: of strangers, and as many of sources that were let in before.
     pub(crate) handshakes_max: usize,
-    /// The same from one IPv4 address or IPv6 network of 64 bits.
+    /// The same from one source: an IPv4 address, or an IPv6 network of 64 bits.
     pub(crate) handshakes_per_source_max: usize,
+    /// Sources that are remembered as let in.
+    pub(crate) known_sources_max: usize,
     /// Requests of one connection that have no answer yet, or one that is not yet written.
     pub(crate) in_flight_max: usize,
     /// Requests that wait for each of the two threads.
     pub(crate) queue_len_max: usize,
     /// From the connection to the end of the handshake.
     pub(crate) handshake_timeout: Duration,
+    /// What a handshake has in any case, however many others want its place.
+    pub(crate) handshake_patience: Duration,
     /// Without a packet. A NAS that wants to keep its connection asks Status-Server now and then (RFC 3539).
     pub(crate) idle_timeout: Duration,
-    /// For a write, and for the last answers of a connection that ends.
+    /// For a write, and for the last answers of a connection that ends. Less than the daemon waits at a stop.
     pub(crate) write_timeout: Duration,
 }
 
@@ -66,11 +80,13 @@ impl Default for Limits {
             per_nas_max: 64,
             handshakes_max: 256,
             handshakes_per_source_max: 16,
+            known_sources_max: 1_024,
             in_flight_max: 256,
             queue_len_max: 1_024,
             handshake_timeout: Duration::from_secs(10),
+            handshake_patience: Duration::from_millis(500),
             idle_timeout: Duration::from_secs(3_600),
-            write_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -108,7 +124,10 @@ impl Version {
 /// Who is at the other end of a connection.
 struct Client {
     source: SocketAddr,
+    nas: Arc<str>,
     certificate: CertificateName,
+    /// What it showed, its own certificate first.
+    chain: Vec<CertificateDer<'static>>,
     version: Version,
 }
 
@@ -158,8 +177,10 @@ pub(crate) struct RadSec {
     limits: Limits,
     settings: Arc<ArcSwap<Settings>>,
     tls: ArcSwap<Tls>,
-    /// Told after each change of `settings` that may cost a NAS its entry.
+    /// Told after each change of `settings` or `tls` that may cost a NAS its connection.
     changed: watch::Sender<()>,
+    accept_faults: Hush,
+    unknown_nases: Hush,
     roster: Roster,
     meters: Arc<Meters>,
     numbers: AtomicU64,
@@ -192,6 +213,8 @@ impl RadSec {
             settings: Arc::clone(&shared.settings),
             tls: ArcSwap::from_pointee(tls),
             changed: watch::Sender::new(()),
+            accept_faults: Hush::default(),
+            unknown_nases: Hush::default(),
             roster: Roster::new(limits.connections_max, limits.per_nas_max),
             meters,
             numbers: AtomicU64::new(0),
@@ -206,12 +229,28 @@ impl RadSec {
         (radsec, entrance, workers)
     }
 
-    /// New connections use `tls`, if there is a new one; those of NASes that are no longer in the settings are cut.
+    /// New connections use `tls`, if there is a new one; those that would not be let in now are cut.
     pub(crate) fn reloaded(&self, tls: Option<Tls>) {
         if let Some(tls) = tls {
             self.tls.store(Arc::new(tls));
         }
         self.changed.send_replace(());
+    }
+
+    /// Whether the client of a connection would be let in now, as the NAS it is and speaking what it speaks.
+    fn would_admit(&self, client: &Client, now: Timestamp) -> Result<(), Ended> {
+        let tls = self.tls.load();
+        if !tls.speaks(client.version) {
+            return Err(Ended::OtherVersion);
+        }
+        let (certificate, rest) = client.chain.split_first().ok_or(Ended::Untrusted)?;
+        tls.trusts(certificate, rest, now)
+            .map_err(|_| Ended::Untrusted)?;
+        let settings = self.settings.load();
+        match Shown::of(certificate).nas(settings.nas()) {
+            Ok((name, nas)) if name == client.certificate && nas.name == client.nas => Ok(()),
+            Ok(_) | Err(_) => Err(Ended::Removed),
+        }
     }
 
     /// Who is connected.

@@ -1,12 +1,16 @@
 //! TLS for RadSec: who is trusted, and which version of RADIUS a connection speaks (RFC 9765 section 3.3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use garth_radius::client_trust::{ClientTrust, TrustError};
 use garth_radius::radius11::{ALPN, ALPN_HISTORIC};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use garth_subscription::Timestamp;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{CertificateError, ServerConfig, SupportedProtocolVersion};
 
 use super::{Refused, Version};
 use crate::config::Radius11;
@@ -16,35 +20,33 @@ pub(crate) struct Tls {
     radius_1_1: Radius11,
     historic: Arc<ServerConfig>,
     v11: Arc<ServerConfig>,
+    verifier: Arc<dyn ClientCertVerifier>,
 }
 
 /// Why there is none. Always the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    /// Among the trusted there is nobody who can be.
-    #[error("radsec.client_ca_file has no authority to trust")]
-    Authorities(#[from] VerifierBuilderError),
+    /// Nobody can be trusted with them.
+    #[error("radsec.client_ca_file or radsec.client_crl_files")]
+    Trust(#[from] TrustError),
     /// Certificate and key are not a pair.
     #[error("radsec.certificate_file does not fit radsec.key_file")]
     Pair(#[from] rustls::Error),
 }
 
 impl Tls {
-    /// With our own certificate chain, leaf first, and its key; clients must have a certificate of `authorities`.
+    /// With our own certificate chain, leaf first, and its key; clients must have a certificate that `trust` holds for.
     ///
     /// # Errors
     /// [`TlsError`].
     pub(crate) fn new(
         certificates: &[CertificateDer<'static>],
         key: &PrivateKeyDer<'static>,
-        authorities: RootCertStore,
+        trust: ClientTrust,
         radius_1_1: Radius11,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let authorities = Arc::new(authorities);
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider))
-                .build()?;
+        let verifier = trust.verifier(Arc::clone(&provider))?;
         let config = |versions: &[&'static SupportedProtocolVersion], alpn: &[u8]| {
             let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_protocol_versions(versions)?
@@ -62,7 +64,35 @@ impl Tls {
             historic: config(&[&TLS12, &TLS13], ALPN_HISTORIC)?,
             // RFC 9765 section 3.4: TLS 1.3 or later.
             v11: config(&[&TLS13], ALPN)?,
+            verifier,
         })
+    }
+
+    /// Whether that version may be spoken at all.
+    pub(super) const fn speaks(&self, version: Version) -> bool {
+        match (self.radius_1_1, version) {
+            (Radius11::Allow, _)
+            | (Radius11::Require, Version::V11)
+            | (Radius11::Forbid, Version::Historic) => true,
+            (Radius11::Require, Version::Historic) | (Radius11::Forbid, Version::V11) => false,
+        }
+    }
+
+    /// Whether a client with this certificate, and those above it, is let in at `now`. That it has the key was
+    /// seen in its handshake.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn trusts(
+        &self,
+        certificate: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let verified = self.verifier.verify_client_cert(certificate, above, now);
+        verified.map(drop).map_err(|error| refused(&error))
     }
 
     /// What a client is accepted with that offers these versions by ALPN, or does not speak of them.
@@ -95,11 +125,19 @@ pub(super) fn why_refused(error: &std::io::Error) -> Refused {
     let Some(error) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return Refused::Handshake;
     };
+    refused(error)
+}
+
+fn refused(error: &rustls::Error) -> Refused {
     if let rustls::Error::NoCertificatesPresented = error {
         return Refused::NoCertificate;
     }
     if let rustls::Error::NoApplicationProtocol = error {
         return Refused::NoVersion;
+    }
+    // The list, and not the certificate, is what cannot be used.
+    if let rustls::Error::InvalidCertRevocationList(_) = error {
+        return Refused::RevocationUnknown;
     }
     let rustls::Error::InvalidCertificate(error) = error else {
         return Refused::Handshake;
@@ -113,6 +151,10 @@ pub(super) fn why_refused(error: &std::io::Error) -> Refused {
     );
     if out_of_time {
         Refused::Expired
+    } else if let CertificateError::Revoked = error {
+        Refused::Revoked
+    } else if let CertificateError::UnknownRevocationStatus = error {
+        Refused::RevocationUnknown
     } else {
         Refused::Untrusted
     }

@@ -78,6 +78,7 @@ async fn n7_half_open_connections_are_bounded_by_source_and_in_all() {
         handshakes_max: 3,
         handshakes_per_source_max: 2,
         handshake_timeout: NEVER,
+        handshake_patience: LONG,
         ..Limits::default()
     })
     .await;
@@ -220,6 +221,51 @@ async fn n7_connection_without_a_packet_for_long_is_closed() {
     let mut bng = world.bng().await;
     assert_eq!(bng.receive().await, None);
     world.counted("radsec_ended_idle", 1).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn n7_octets_that_are_no_packet_do_not_keep_a_connection() {
+    let world = World::new().await;
+    let (mut client, server) = tokio::io::duplex(64);
+    let connection = world.connection();
+    let serving = tokio::spawn(connection::run(connection, server, world.stop.clone()));
+    tokio::time::pause();
+    for octet in packet11(Code::STATUS_SERVER, 1, &[]).iter().take(4) {
+        // The connection may be over.
+        drop(client.write_all(&[*octet]).await);
+        tokio::task::yield_now().await;
+        tokio::time::advance(Limits::default().idle_timeout / 3).await;
+    }
+    tokio::time::resume();
+    let ended = tokio::time::timeout(LONG, serving).await.unwrap().unwrap();
+    assert_eq!(ended.as_str(), "idle");
+    drop(client);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn n7_handshake_that_has_waited_makes_way_for_another() {
+    let world = world(Limits {
+        handshakes_max: 1,
+        handshake_timeout: LONG,
+        handshake_patience: Duration::ZERO,
+        ..Limits::default()
+    })
+    .await;
+    let mut silent = TcpStream::connect(world.address).await.unwrap();
+    let mut bng = world.bng().await;
+    assert!(matches!(silent.read(&mut [0]).await, Ok(0) | Err(_)));
+    world.counted("radsec_refused_made_way", 1).await;
+    // It was let in once, so strangers do not touch its place any more.
+    let _silent = TcpStream::connect(world.address).await.unwrap();
+    let mut again = world.bng11().await;
+    for (connection, request) in [
+        (&mut bng, status(1)),
+        (&mut again, packet11(Code::STATUS_SERVER, 1, &[])),
+    ] {
+        assert_eq!(connection.ask(&request).await[0], Code::ACCESS_ACCEPT.0);
+    }
     world.stop().await;
 }
 

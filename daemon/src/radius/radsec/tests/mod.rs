@@ -3,6 +3,7 @@
 mod bounds;
 mod handshake;
 mod packets;
+mod reload;
 mod world;
 
 use garth_radius::attribute::AttributeType;

@@ -2,11 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use garth_radius::client_trust::ClientTrust;
 use garth_radius::dialect::{Dialect, GardenName, PortalUrl};
 use garth_radius::nas::{Nas, NasTable};
 use garth_radius::server::{GardenSettings, Settings, Unknown};
@@ -21,12 +22,14 @@ use garth_subscription::policy::{Policies, Policy};
 use garth_subscription::subscriber::{Credential, Subscriber};
 use garth_subscription::{Actor, Role, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::version::TLS12;
 use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -41,7 +44,7 @@ use crate::radius::Shared;
 
 /// Longer than anything honest takes.
 pub(super) const LONG: Duration = Duration::from_secs(20);
-const SERVER: &str = "radsec.example.net";
+pub(super) const SERVER: &str = "radsec.example.net";
 
 struct Noon;
 
@@ -72,6 +75,16 @@ pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 pub(super) struct Identity {
     pub(super) certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
+    serial: u64,
+}
+
+impl Identity {
+    /// As a configuration names it.
+    pub(super) fn fingerprint(&self) -> String {
+        let digits = Sha256::digest(&self.certificate);
+        let digits: String = digits.iter().map(|octet| format!("{octet:02X}")).collect();
+        format!("fingerprint:{digits}")
+    }
 }
 
 impl Authority {
@@ -96,12 +109,40 @@ impl Authority {
         parameters
             .distinguished_name
             .push(DnType::CommonName, "bng.example.net");
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        parameters.serial_number = Some(SerialNumber::from(serial));
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         Identity {
             certificate: certificate.der().clone(),
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            serial,
         }
+    }
+
+    /// Its word that these are revoked.
+    pub(super) fn revoke(&self, identities: &[&Identity]) -> CertificateRevocationListDer<'static> {
+        let revoked = identities.iter().map(|identity| RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            // Long ago, and it counts all the same.
+            next_update: date_time_ymd(2026, 1, 2),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().der().clone()
+    }
+
+    pub(super) fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
     }
 
     fn roots(&self) -> RootCertStore {
@@ -266,9 +307,12 @@ impl World {
             desks: self.desks.clone(),
             client: Arc::new(Client {
                 source: (Ipv4Addr::LOCALHOST, 1).into(),
+                nas: "bng".into(),
                 certificate: "bng.example.net".parse().unwrap(),
+                chain: Vec::new(),
                 version: Version::V11,
             }),
+            changed: self.radsec.changed.subscribe(),
         }
     }
 
@@ -322,8 +366,17 @@ impl World {
 }
 
 pub(super) fn tls(authority: &Authority, radius_1_1: Radius11) -> Tls {
+    tls_revoking(authority, radius_1_1, Vec::new())
+}
+
+pub(super) fn tls_revoking(
+    authority: &Authority,
+    radius_1_1: Radius11,
+    lists: Vec<CertificateRevocationListDer<'static>>,
+) -> Tls {
     let own = authority.issue(&[SERVER]);
-    Tls::new(&[own.certificate], &own.key, authority.roots(), radius_1_1).unwrap()
+    let trust = ClientTrust::new(vec![authority.certificate()], lists);
+    Tls::new(&[own.certificate], &own.key, trust, radius_1_1).unwrap()
 }
 
 fn start(
@@ -356,7 +409,7 @@ impl Offer {
         }
     }
 
-    fn config(&self, authority: &Authority) -> ClientConfig {
+    pub(super) fn config(&self, authority: &Authority) -> ClientConfig {
         let versions = if self.tls12 {
             &[&TLS12][..]
         } else {
@@ -367,7 +420,9 @@ impl Offer {
             .unwrap()
             .with_root_certificates(authority.roots());
         let mut config = match &self.identity {
-            Some(Identity { certificate, key }) => builder
+            Some(Identity {
+                certificate, key, ..
+            }) => builder
                 .with_client_auth_cert(vec![certificate.clone()], key.clone_key())
                 .unwrap(),
             None => builder.with_no_client_auth(),
