@@ -31,6 +31,7 @@ pub mod network;
 pub mod process;
 pub mod radclient;
 pub mod radius;
+pub mod radsec;
 pub mod raw;
 pub mod story;
 pub mod tls;

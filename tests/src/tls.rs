@@ -40,6 +40,11 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// The authority's private key, as PEM, for programs that sign in its name.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A certificate for `name` and `addresses`.
     ///
     /// # Errors

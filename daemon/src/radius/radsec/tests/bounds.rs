@@ -78,7 +78,7 @@ async fn n7_half_open_connections_are_bounded_by_source_and_in_all() {
         handshakes_max: 3,
         handshakes_per_source_max: 2,
         handshake_timeout: NEVER,
-        handshake_patience: LONG,
+        handshake_patience: NEVER,
         ..Limits::default()
     })
     .await;

@@ -1,6 +1,7 @@
-//! 200,000 mutated packets against the running garthd: N6 for what nobody thought of.
+//! 200,000 mutated packets by UDP against the running garthd: N6 for what nobody thought of. Some tens of thousands
+//! over TLS (`radsec`), and as many answers to its own requests (`coa`).
 //!
-//! Half of them are mended and signed again after they were mutated, as software of a NAS that is broken would
+//! Half of those by UDP are mended and signed again after they were mutated, as software of a NAS that is broken would
 //! send them. What is due for each is read from its octets alone (`garth_tests::wire`).
 //!
 //! A failure names its seed; `GARTH_SEED=<number>` repeats the run.
@@ -9,6 +10,9 @@
     clippy::unwrap_used,
     reason = "a test ends at the first thing that is wrong"
 )]
+
+mod coa;
+mod radsec;
 
 use std::env;
 use std::fs;
@@ -34,6 +38,50 @@ const PASSWORD: &[u8] = b"bird-cherry-8";
 const PAID: &str = r#"{"username":"bruno","password":"bird-cherry-8","plan":"home-100","paid_through":"2099-01-31"}"#;
 /// Somebody else's, in a request that must be rejected; it must not be in the log either.
 const WRONG_PASSWORD: &[u8] = b"wrong-horse-9";
+
+/// How packets are made, and so what they prove.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Voice {
+    /// RFC 2865, hidden and signed with that secret.
+    Signed(&'static [u8]),
+    /// RADIUS/1.1.
+    Clear,
+}
+
+const UDP: Voice = Voice::Signed(SECRET.as_bytes());
+
+impl Voice {
+    fn with_pap(self, request: Request, password: &[u8]) -> Request {
+        match self {
+            Self::Signed(secret) => request.with_pap(password, secret),
+            Self::Clear => request.with(attribute::USER_PASSWORD, password),
+        }
+    }
+
+    fn with_chap(self, request: Request, password: &[u8]) -> Request {
+        let challenge = request.authenticator;
+        let request = request.with_chap(password);
+        match self {
+            Self::Signed(_) => request,
+            Self::Clear => request.with(attribute::CHAP_CHALLENGE, &challenge),
+        }
+    }
+
+    fn octets(self, request: &Request) -> Vec<u8> {
+        match self {
+            Self::Signed(secret) => request.signed(secret),
+            Self::Clear => request.octets(),
+        }
+    }
+
+    /// As software of a NAS that is broken would send it.
+    fn mend(self, octets: &mut Vec<u8>) {
+        wire::mend(octets);
+        if let Self::Signed(secret) = self {
+            wire::sign(octets, secret);
+        }
+    }
+}
 
 /// Random numbers that a seed repeats (SplitMix64).
 struct Dice(u64);
@@ -63,8 +111,7 @@ impl Dice {
 }
 
 /// A valid packet of that number: no two have the same authenticator.
-fn valid(port: Port, number: u64, dice: &mut Dice) -> Request {
-    let secret = SECRET.as_bytes();
+fn valid(voice: Voice, port: Port, number: u64, dice: &mut Dice) -> Request {
     let access = || Request::new(code::ACCESS_REQUEST, number).with_message_authenticator();
     let named = || access().with(attribute::USER_NAME, USER);
     let record = |status| {
@@ -76,12 +123,11 @@ fn valid(port: Port, number: u64, dice: &mut Dice) -> Request {
             .with(attribute::PROXY_STATE, &number.to_be_bytes())
     };
     match (port, dice.pick(0..8)) {
-        (Port::Auth, 0 | 1) => named().with_pap(PASSWORD, secret),
-        (Port::Auth, 2) => named().with_chap(PASSWORD),
-        (Port::Auth, 3) => named().with_pap(WRONG_PASSWORD, secret),
-        (Port::Auth, 4) => named()
-            .with(attribute::PROXY_STATE, b"first")
-            .with_chap(PASSWORD)
+        (Port::Auth, 0 | 1) => voice.with_pap(named(), PASSWORD),
+        (Port::Auth, 2) => voice.with_chap(named(), PASSWORD),
+        (Port::Auth, 3) => voice.with_pap(named(), WRONG_PASSWORD),
+        (Port::Auth, 4) => voice
+            .with_chap(named().with(attribute::PROXY_STATE, b"first"), PASSWORD)
             .with(attribute::PROXY_STATE, b"second"),
         (Port::Auth, 5) => named().with(attribute::EAP_MESSAGE, b"\x02\x01\x00\x0a\x01bruno"),
         (Port::Auth, 6) => access()
@@ -99,25 +145,17 @@ fn valid(port: Port, number: u64, dice: &mut Dice) -> Request {
 }
 
 /// A valid packet with something wrong, or several things.
-fn mutated(port: Port, numbers: [u64; 2], dice: &mut Dice) -> Vec<u8> {
-    let secret = SECRET.as_bytes();
-    let mut octets = valid(port, numbers[0], dice).signed(secret);
+fn mutated(voice: Voice, port: Port, numbers: [u64; 2], dice: &mut Dice) -> Vec<u8> {
+    let mut octets = voice.octets(&valid(voice, port, numbers[0], dice));
     for _ in 0..=dice.pick(0..3) {
-        mutate(&mut octets, port, numbers[1], dice);
-    }
-    // Records wait for the disk: fewer of them keep the run short.
-    let again = match port {
-        Port::Auth => 2,
-        Port::Acct => 8,
-    };
-    if dice.one_in(again) {
-        wire::mend(&mut octets);
-        wire::sign(&mut octets, secret);
+        let partner = voice.octets(&valid(voice, port, numbers[1], dice));
+        mutate(&mut octets, &partner, dice);
     }
     octets
 }
 
-fn mutate(octets: &mut Vec<u8>, port: Port, other: u64, dice: &mut Dice) {
+/// Changes octets, lengths or attributes, or splices the end of `partner` in.
+fn mutate(octets: &mut Vec<u8>, partner: &[u8], dice: &mut Dice) {
     if octets.is_empty() {
         return octets.push(dice.octet());
     }
@@ -132,7 +170,6 @@ fn mutate(octets: &mut Vec<u8>, port: Port, other: u64, dice: &mut Dice) {
         3 => octets.truncate(dice.pick(0..len)),
         4 => octets.extend((0..dice.pick(1..300)).map(|_| dice.octet())),
         5 => {
-            let partner = valid(port, other, dice).signed(SECRET.as_bytes());
             let from = dice.pick(0..partner.len());
             octets.truncate(dice.pick(0..len));
             octets.extend(&partner[from..]);
@@ -189,17 +226,17 @@ fn may_be_answered(port: Port, packet: &[u8]) -> bool {
 }
 
 /// Whether the answer may be Access-Accept: the one user there is, with the one right password.
-fn may_be_accepted(packet: &[u8]) -> bool {
+fn may_be_accepted(packet: &[u8], secret: &[u8]) -> bool {
     packet[0] == code::STATUS_SERVER
         || wire::values(packet, attribute::USER_NAME) == [USER]
             && wire::values(packet, attribute::EAP_MESSAGE).is_empty()
-            && wire::proves(packet, PASSWORD, SECRET.as_bytes())
+            && wire::proves(packet, PASSWORD, secret)
 }
 
-fn assert_answer_is_right(port: Port, answer: &[u8], packet: &[u8]) {
+fn assert_answer_is_right(port: Port, answer: &[u8], packet: &[u8], secret: &[u8]) {
     match (port, answer[0]) {
         (Port::Auth, code::ACCESS_ACCEPT) => {
-            assert!(may_be_accepted(packet), "accepted: {packet:02x?}");
+            assert!(may_be_accepted(packet, secret), "accepted: {packet:02x?}");
         }
         (Port::Auth, code::ACCESS_REJECT) | (Port::Acct, code::ACCOUNTING_RESPONSE) => {}
         (Port::Auth, code::ACCESS_CHALLENGE) => {
@@ -229,7 +266,18 @@ fn play(raw: &mut Raw, port: Port, round: Range<u64>, dice: &mut Dice, tally: &m
     // Numbers of their own for the packets that are spliced in.
     let other = 1 << 40;
     let datagrams: Vec<Vec<u8>> = round
-        .map(|number| mutated(port, [number, other + number], dice))
+        .map(|number| {
+            let mut octets = mutated(UDP, port, [number, other + number], dice);
+            // Records wait for the disk: fewer of them keep the run short.
+            let again = match port {
+                Port::Auth => 2,
+                Port::Acct => 8,
+            };
+            if dice.one_in(again) {
+                UDP.mend(&mut octets);
+            }
+            octets
+        })
         .collect();
     let mut answers = raw.answers(datagrams.iter().map(Vec::as_slice)).unwrap();
     for datagram in &datagrams {
@@ -249,7 +297,7 @@ fn play(raw: &mut Raw, port: Port, round: Range<u64>, dice: &mut Dice, tally: &m
             continue;
         };
         let answer = answers.swap_remove(own);
-        assert_answer_is_right(port, &answer, packet);
+        assert_answer_is_right(port, &answer, packet, SECRET.as_bytes());
         tally.answered += 1;
         tally.accepted += u64::from(answer[0] == code::ACCESS_ACCEPT);
     }
