@@ -10,20 +10,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use garth_radius::UnixSeconds;
 use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random, TlsSettings, TlsVersion};
 use garth_radius::packet::PACKET_LEN_MAX;
-use garth_radius::server::{Outcome, ReplyBuffer, Server, Verdict};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use garth_radius::server::{ReplyBuffer, Server, Verdict};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::wire::{self, Request, attribute, code};
 use crate::world::{Book, NAS, assert_reply_is_right, settings};
 
 /// The most messages of one conversation that are looked at.
 const ROUNDS_MAX: usize = 24;
+/// The name in the server's certificate.
+pub(crate) const SERVER_NAME: &str = "eap.isp.example";
 /// The value of State (RFC 2865 section 5.24).
 const STATE: u8 = 24;
 /// The input is mended: code, identifier and length of each message are what is due.
 const MENDED: u8 = 1;
 
-const EAP_RESPONSE: u8 = 2;
+pub(crate) const EAP_RESPONSE: u8 = 2;
 const EAP_REQUEST: u8 = 1;
 const EAP_SUCCESS: u8 = 3;
 const EAP_FAILURE: u8 = 4;
@@ -54,12 +56,15 @@ pub fn check(input: &[u8]) {
     let Some((how, rest)) = input.split_first() else {
         return;
     };
-    let eap = Arc::new(EapServer::new(Box::new(Counted(AtomicU64::new(1)))));
-    let settings = settings().with_eap(Some(SETTINGS.with_borrow(Arc::clone)));
-    let mut server = Server::new(Arc::new(settings), 1).with_eap(Arc::clone(&eap));
+    let (mut server, eap) = server(SETTINGS.with_borrow(Arc::clone));
     let mut talk = Talk::default();
     for message in messages(rest).take(ROUNDS_MAX) {
-        talk.round(&mut server, message, how & MENDED != 0);
+        let message = talk.mended(message, how & MENDED != 0);
+        let told = talk.round(&mut server, &message);
+        assert!(
+            told.is_none_or(|told| !told.is_accept()),
+            "somebody is let in who has proven nothing"
+        );
         // A peer that begins anew leaves a conversation behind, and never more than one a round.
         let begun = u64::try_from(eap.sessions()).expect("it is a count");
         assert!(begun <= talk.number, "{begun} conversations");
@@ -67,11 +72,6 @@ pub fn check(input: &[u8]) {
 }
 
 fn methods() -> Arc<EapSettings> {
-    let own = rcgen::generate_simple_self_signed(vec!["eap.isp.example".to_owned()]);
-    let own = own.expect("a certificate is made");
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
-    let chain = vec![own.cert.der().clone()];
-    let tls = TlsSettings::new(chain.clone(), key, chain, TlsVersion::Tls12);
     let all = vec![
         EapMethod::Md5,
         EapMethod::MsChapV2,
@@ -79,12 +79,32 @@ fn methods() -> Arc<EapSettings> {
         EapMethod::Ttls,
         EapMethod::Tls,
     ];
-    let settings = EapSettings::new(all, Some(tls.expect("its own certificate fits")));
-    Arc::new(settings.expect("every method has what it needs"))
+    offer(all).0
+}
+
+/// Settings with these methods, and the certificate that the server shows.
+pub(crate) fn offer(methods: Vec<EapMethod>) -> (Arc<EapSettings>, CertificateDer<'static>) {
+    let own = rcgen::generate_simple_self_signed(vec![SERVER_NAME.to_owned()]);
+    let own = own.expect("a certificate is made");
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
+    let certificate = own.cert.der().clone();
+    let chain = vec![certificate.clone()];
+    let tls = TlsSettings::new(chain.clone(), key, chain, TlsVersion::Tls12);
+    let settings = EapSettings::new(methods, Some(tls.expect("its own certificate fits")));
+    let settings = Arc::new(settings.expect("every method has what it needs"));
+    (settings, certificate)
+}
+
+/// A server that speaks EAP, without conversations.
+pub(crate) fn server(offered: Arc<EapSettings>) -> (Server, Arc<EapServer>) {
+    let eap = Arc::new(EapServer::new(Box::new(Counted(AtomicU64::new(1)))));
+    let settings = settings().with_eap(Some(offered));
+    let server = Server::new(Arc::new(settings), 1).with_eap(Arc::clone(&eap));
+    (server, eap)
 }
 
 /// The messages of an input: the last one may be cut short.
-fn messages(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (len, after) = rest.split_first_chunk::<2>()?;
         let len = usize::from(u16::from_be_bytes(*len)).min(after.len());
@@ -94,24 +114,48 @@ fn messages(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What the peer has been told.
+/// What a conversation has come to.
 #[derive(Default)]
-struct Talk {
+pub(crate) struct Talk {
     number: u64,
     state: Option<Vec<u8>>,
     /// The identifier of the last EAP request.
-    identifier: u8,
+    pub(crate) identifier: u8,
+}
+
+/// What the peer is told.
+pub(crate) struct Told {
+    /// Of the RADIUS reply.
+    code: u8,
+    /// A whole EAP packet.
+    pub(crate) message: Vec<u8>,
+}
+
+impl Told {
+    pub(crate) fn is_accept(&self) -> bool {
+        self.code == code::ACCESS_ACCEPT
+    }
+
+    pub(crate) fn is_challenge(&self) -> bool {
+        self.code == code::ACCESS_CHALLENGE
+    }
 }
 
 impl Talk {
-    fn round(&mut self, server: &mut Server, message: &[u8], mended: bool) {
+    /// With code, identifier and length as they are due, where that is wanted.
+    fn mended(&self, message: &[u8], wanted: bool) -> Vec<u8> {
         let mut message = message.to_vec();
-        if mended && message.len() >= 4 {
+        if wanted && message.len() >= 4 {
             let len = u16::try_from(message.len()).unwrap_or(u16::MAX);
             message[0] = EAP_RESPONSE;
             message[1] = self.identifier;
             message[2..4].copy_from_slice(&len.to_be_bytes());
         }
+        message
+    }
+
+    /// Carries a message; `None` if there was no room for it, or no answer.
+    pub(crate) fn round(&mut self, server: &mut Server, message: &[u8]) -> Option<Told> {
         self.number += 1;
         let mut request = Request::new(code::ACCESS_REQUEST, self.number)
             .with_message_authenticator()
@@ -123,44 +167,45 @@ impl Talk {
             request = request.with(STATE, state);
         }
         if request.octets().len() > PACKET_LEN_MAX {
-            return;
+            return None;
         }
         let nas = &NAS[0];
         let octets = request.signed(nas.secret);
         let mut reply: Box<ReplyBuffer> = Box::new([0; PACKET_LEN_MAX]);
         let now = UnixSeconds(1_800_000_000 + self.number);
         let verdict = server.authenticate(now, nas.source(), &octets, &Book::default(), &mut reply);
-        let Verdict::Reply { len, outcome } = verdict else {
-            return;
+        let Verdict::Reply { len, .. } = verdict else {
+            return None;
         };
         let reply = &reply[..len];
         assert_reply_is_right(reply, &octets, nas.secret);
-        self.hears(outcome, reply, !message.is_empty());
+        Some(self.hears(reply, !message.is_empty()))
     }
 
-    fn hears(&mut self, outcome: Outcome, reply: &[u8], spoke_eap: bool) {
-        let told = wire::values(reply, attribute::EAP_MESSAGE).concat();
-        match outcome {
-            Outcome::Challenge => {
-                assert_eq!((reply[0], told[0]), (code::ACCESS_CHALLENGE, EAP_REQUEST));
-                self.identifier = told[1];
-                let states = wire::values(reply, STATE);
-                assert!(states.len() <= 1, "{} States", states.len());
-                self.state = states.first().map(|state| state.to_vec());
-            }
-            Outcome::Reject(_) => {
-                assert_eq!(reply[0], code::ACCESS_REJECT);
-                assert!(!spoke_eap || told.first() == Some(&EAP_FAILURE));
-                self.state = None;
-            }
-            Outcome::AcceptFull | Outcome::AcceptGarden | Outcome::AcceptUnknown => {
-                panic!("somebody is let in who has proven nothing: {EAP_SUCCESS}")
-            }
-            Outcome::Duplicate | Outcome::StatusServer => panic!("it is neither: {outcome:?}"),
+    /// By the code alone: what was said before has the outcome of a duplicate.
+    fn hears(&mut self, reply: &[u8], spoke_eap: bool) -> Told {
+        let told = Told {
+            code: reply[0],
+            message: wire::values(reply, attribute::EAP_MESSAGE).concat(),
+        };
+        let message = &told.message;
+        if told.is_challenge() {
+            assert_eq!(message[0], EAP_REQUEST);
+            self.identifier = message[1];
+            let states = wire::values(reply, STATE);
+            assert!(states.len() <= 1, "{} States", states.len());
+            self.state = states.first().map(|state| state.to_vec());
+            let len = usize::from(u16::from_be_bytes([message[2], message[3]]));
+            assert_eq!(len, message.len(), "the length of an EAP packet is its own");
+            return told;
         }
-        if outcome == Outcome::Challenge {
-            let len = usize::from(u16::from_be_bytes([told[2], told[3]]));
-            assert_eq!(len, told.len(), "the length of an EAP packet is its own");
+        if told.is_accept() {
+            assert_eq!(message.first(), Some(&EAP_SUCCESS));
+        } else {
+            assert_eq!(told.code, code::ACCESS_REJECT);
+            assert!(!spoke_eap || message.first() == Some(&EAP_FAILURE));
         }
+        self.state = None;
+        told
     }
 }

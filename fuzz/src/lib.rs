@@ -11,6 +11,7 @@ pub mod accounting;
 pub mod authentication;
 pub mod coa_answer;
 pub mod eap;
+pub mod eap_inside;
 mod ms_chap;
 pub mod radius11;
 pub mod radsec;

@@ -66,6 +66,17 @@ pub(crate) fn values(packet: &[u8], vendor: [u8; 4], kind: u8) -> Vec<&[u8]> {
     found
 }
 
+/// The value of an MS-CHAPv2 response to `challenge`, whatever the peer's own challenge.
+pub(crate) fn answer(challenge: &[u8], user_name: &[u8], password: &[u8]) -> Vec<u8> {
+    const OWN: [u8; 16] = [9; 16];
+    let digest = Sha1::new()
+        .chain_update(OWN)
+        .chain_update(challenge)
+        .chain_update(user_name)
+        .finalize();
+    [&OWN[..], &[0; 8], &response(password, &digest[..8])].concat()
+}
+
 /// The response of `password` to eight octets of challenge: three times DES with a third of the NT hash.
 fn response(password: &[u8], challenge: &[u8]) -> Vec<u8> {
     let wide = password.iter().flat_map(|letter| [*letter, 0]);

@@ -6,6 +6,8 @@ mod load;
 
 use load::{Port, Vector};
 
+use crate::eap_inside;
+
 /// One input.
 pub struct Seed {
     /// The name of its target.
@@ -20,11 +22,12 @@ pub struct Seed {
 pub type Check = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("authentication", crate::authentication::check),
     ("accounting", crate::accounting::check),
     ("coa_answer", crate::coa_answer::check),
     ("eap", crate::eap::check),
+    ("eap_inside", eap_inside::check),
     ("radius11", crate::radius11::check),
     ("radsec", crate::radsec::check),
 ];
@@ -38,6 +41,7 @@ pub fn all() -> Vec<Seed> {
         .chain(as_radius_1_1)
         .chain([longest_packets(), hidden_answer()])
         .chain(conversations())
+        .chain(conversations_inside())
         .collect()
 }
 
@@ -139,6 +143,16 @@ fn conversations() -> impl Iterator<Item = Seed> {
             name: format!("conversation-{name}"),
             octets,
         }
+    })
+}
+
+/// What is said inside PEAP and TTLS.
+fn conversations_inside() -> impl Iterator<Item = Seed> {
+    let all = eap_inside::conversations().into_iter();
+    all.map(|(name, how, says)| Seed {
+        target: "eap_inside",
+        name: name.to_owned(),
+        octets: eap_inside::input(how, &says),
     })
 }
 
