@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use garth_captive_portal::dns;
+use garth_radius::eap::EapServer;
 use garth_radius::server::{Counters, DropReason, Outcome, RejectReason};
 use garth_store::Store;
 use garth_store::record::Session;
@@ -27,6 +28,8 @@ use crate::radius::radsec::{RadSec, Version};
 pub(crate) struct Meters {
     /// One for each RADIUS worker.
     pub(crate) radius: Vec<Arc<Counters>>,
+    /// The conversations of all workers.
+    pub(crate) eap: Arc<EapServer>,
     /// RadSec, if there is any.
     pub(crate) radsec: Option<Arc<RadSec>>,
     /// The garden's resolver, if there is one.
@@ -101,6 +104,10 @@ impl Meters {
         counted.insert("radius_accounting_committed".to_owned(), committed);
         let abandoned = self.sum(Counters::abandoned);
         counted.insert("radius_accounting_abandoned".to_owned(), abandoned);
+        let conversations = u64::try_from(self.eap.sessions()).unwrap_or(u64::MAX);
+        counted.insert("radius_eap_conversations".to_owned(), conversations);
+        counted.insert("radius_eap_pushed_out".to_owned(), self.eap.pushed_out());
+        counted.insert("radius_eap_tls_alerts".to_owned(), self.eap.alerts());
         if let Some(radsec) = &self.radsec {
             counted.extend(radsec.meters().counted());
             for version in Version::ALL {

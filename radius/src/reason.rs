@@ -56,7 +56,7 @@ reasons! {
         MissingSessionId = "missing_session_id",
         /// The reply with all Proxy-State does not fit 4096 octets.
         ReplyTooLong = "reply_too_long",
-        /// An EAP response that RFC 3748 section 4.1 has us discard: not the one that is awaited, or no response.
+        /// An EAP response of a conversation that another worker has in its hands: the one before is being answered.
         EapDiscarded = "eap_discarded",
         /// The same request is being made durable right now: it will be answered then.
         Pending = "pending",

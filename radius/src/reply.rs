@@ -58,6 +58,7 @@ pub(crate) enum Words<'r> {
 }
 
 /// What an EAP conversation says.
+#[derive(Default)]
 pub(crate) struct EapReply {
     /// A whole EAP packet.
     pub(crate) message: Vec<u8>,
@@ -65,6 +66,8 @@ pub(crate) struct EapReply {
     pub(crate) state: Option<State>,
     /// The key for the NAS: first what it receives with, then as much that it sends with.
     pub(crate) msk: Option<Zeroizing<Vec<u8>>>,
+    /// What came was ignored: the message is the request that still waits.
+    pub(crate) ignored: bool,
 }
 
 /// What a reply to an Access-Request says.
@@ -197,6 +200,9 @@ impl ReplyTo<'_, '_> {
         if let Some(state) = &says.state {
             encoder.attribute(AttributeType::STATE, state)?;
         }
+        if says.ignored {
+            encoder.integer(AttributeType::ERROR_CAUSE, INVALID_EAP_PACKET_IGNORED)?;
+        }
         let Some(msk) = &says.msk else {
             return Ok(());
         };
@@ -263,6 +269,8 @@ fn interim(seconds: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
     Ok(())
 }
 
+/// The Error-Cause of a message that was ignored (RFC 5176 section 3.5, RFC 3579 section 2.2).
+const INVALID_EAP_PACKET_IGNORED: u32 = 202;
 /// MS-CHAP-Error: error, no retry, version.
 const FAILURE: &[u8; FAILURE_LEN] = b"E=691 R=0 V=3";
 const FAILURE_LEN: usize = 13;

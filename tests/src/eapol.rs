@@ -12,6 +12,30 @@ use crate::namespace::Namespace;
 /// How long a login may take, in seconds, as eapol_test is told.
 const LOGIN_SECONDS_MAX: &str = "10";
 
+/// How eapol_test is started, besides what it logs in with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The port on the router.
+    pub port: &'a str,
+    /// The NAS's secret.
+    pub secret: &'a str,
+    /// MPPE keys are expected and compared.
+    pub keys: bool,
+    /// How often it logs in again, resuming what it can.
+    pub again: u32,
+}
+
+impl Default for Start<'_> {
+    fn default() -> Self {
+        Self {
+            port: "1812",
+            secret: SECRET,
+            keys: true,
+            again: 0,
+        }
+    }
+}
+
 /// How a login ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Login {
@@ -21,7 +45,7 @@ pub struct Login {
     pub rejected: bool,
     /// How many Access-Challenge there were.
     pub challenges: usize,
-    /// Both sides have the same keys.
+    /// Both sides have the same keys, after each login.
     pub keys_match: bool,
     /// All that eapol_test said.
     pub said: String,
@@ -34,7 +58,11 @@ pub struct Login {
 ///
 /// When eapol_test does not run. A refusal is a login too.
 pub fn login(router: &Namespace, config: &Path, network: &str, keys: bool) -> Result<Login> {
-    login_at(router, ("1812", SECRET), config, network, keys)
+    let start = Start {
+        keys,
+        ..Start::default()
+    };
+    start_with(router, &start, config, network)
 }
 
 /// The same at the server that listens on the router at a port, with its secret.
@@ -49,25 +77,47 @@ pub fn login_at(
     network: &str,
     keys: bool,
 ) -> Result<Login> {
+    let start = Start {
+        port,
+        secret,
+        keys,
+        ..Start::default()
+    };
+    start_with(router, &start, config, network)
+}
+
+/// The same, started in any way.
+///
+/// # Errors
+///
+/// See [`login`].
+pub fn start_with(
+    router: &Namespace,
+    start: &Start<'_>,
+    config: &Path,
+    network: &str,
+) -> Result<Login> {
     let text = format!("network={{\nkey_mgmt=IEEE8021X\n{network}\n}}\n");
     fs::write(config, text).context("writing a configuration for eapol_test")?;
     let mut command = router.command("eapol_test");
     command
-        .args(["-a", "127.0.0.1", "-A", "127.0.0.1", "-p", port])
-        .args(["-s", secret, "-t", LOGIN_SECONDS_MAX, "-c"])
+        .args(["-a", "127.0.0.1", "-A", "127.0.0.1", "-p", start.port])
+        .args(["-s", start.secret, "-t", LOGIN_SECONDS_MAX])
+        .args(["-r", &start.again.to_string(), "-c"])
         .arg(config)
         .stdin(Stdio::null());
-    if !keys {
+    if !start.keys {
         command.arg("-n");
     }
     let output = command.output().context("eapol_test does not start")?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let has_line = |wanted: &str| said.lines().any(|line| line == wanted);
+    let all_keys = format!("MPPE keys OK: {}  mismatch: 0", start.again + 1);
     Ok(Login {
         accepted: output.status.success() && has_line("SUCCESS"),
         rejected: said.contains("code=3 (Access-Reject)"),
         challenges: said.matches("code=11 (Access-Challenge)").count(),
-        keys_match: has_line("MPPE keys OK: 1  mismatch: 0"),
+        keys_match: has_line(&all_keys),
         said,
     })
 }

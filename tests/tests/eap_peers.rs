@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use garth_tests::Lab;
 use garth_tests::clock;
-use garth_tests::eapol::{self, Login};
+use garth_tests::eapol::{self, Login, Start};
 use garth_tests::garthd::PLANS;
 use garth_tests::interop::{Exchange, Peer};
 use garth_tests::tls::{Authority, Certificate};
@@ -77,14 +77,22 @@ impl Office {
         eapol::login(&self.lab.network.router, &config, network, keys).unwrap()
     }
 
+    fn start(&self, start: &Start<'_>, network: &str) -> Login {
+        let config = self.folder.path().join("peer.conf");
+        eapol::start_with(&self.lab.network.router, start, &config, network).unwrap()
+    }
+
     /// A method in TLS; `inner` are lines for what is inside.
     fn tunnel(&self, method: &str, tls: &str, inner: &str) -> Login {
+        self.login(&self.network(method, tls, inner), true)
+    }
+
+    fn network(&self, method: &str, tls: &str, inner: &str) -> String {
         let authority = self.path("authority.pem");
-        let network = format!(
+        format!(
             "eap={method}\nanonymous_identity=\"anonymous\"\nca_cert=\"{authority}\"\n\
              domain_match=\"{SERVER_NAME}\"\nphase1=\"{tls}\"\n{inner}"
-        );
-        self.login(&network, true)
+        )
     }
 
     fn certificate(&self, name: &str, tls: &str, more: &str) -> Login {
@@ -266,6 +274,31 @@ fn peer_that_does_not_trust_our_authority_gives_no_password_away() {
     let network = format!("eap=TTLS\nca_cert=\"{other}\"\n{inner}");
     rejected(&office.login(&network, true));
     assert_eq!(office.counted("radius_reject_tls_failed"), 1);
+}
+
+#[test]
+fn peer_that_would_resume_logs_in_again_by_a_whole_handshake() {
+    let office = Office::open();
+    let twice = Start {
+        again: 1,
+        ..Start::default()
+    };
+    for (version, tls) in TLS {
+        for (method, inner) in [
+            ("PEAP", inside("auth=MSCHAPV2", "bruno", "bird-cherry-8")),
+            ("TTLS", inside("auth=PAP", "bruno", "bird-cherry-8")),
+        ] {
+            let network = office.network(method, tls, &inner);
+            let once = office.login(&network, true).challenges;
+            let login = office.start(&twice, &network);
+            accepted_with_keys(&login);
+            assert!(
+                login.challenges >= 2 * once - 1,
+                "TLS {version}: {}",
+                login.said
+            );
+        }
+    }
 }
 
 #[test]

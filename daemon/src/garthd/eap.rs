@@ -1,13 +1,22 @@
-//! EAP's certificates from the configured files, and the randomness of its challenges.
+//! EAP's certificates from the configured files, the randomness of its challenges, and the end of conversations
+//! that nobody goes on with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use garth_radius::client_trust::ClientTrust;
 use garth_radius::eap::{EapServer, EapSettings, Random, TlsSettings};
+use garth_store::Store;
+use tokio::time::MissedTickBehavior;
 
+use super::stop::Stop;
 use super::tls;
 use crate::config;
+use crate::radius;
+
+/// How often is looked for conversations that have expired: packets do it too, where there are any.
+const TICK: Duration = Duration::from_secs(15);
 
 /// What EAP is spoken with; files are read each time.
 ///
@@ -30,6 +39,15 @@ pub(super) fn settings(eap: &config::Eap) -> anyhow::Result<Arc<EapSettings>> {
 /// The conversations of all workers.
 pub(crate) fn server() -> Arc<EapServer> {
     Arc::new(EapServer::new(Box::new(SystemRandom)))
+}
+
+/// Lets go of conversations that have expired, until the stop.
+pub(super) async fn run(eap: Arc<EapServer>, store: Store, mut stop: Stop) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.unless(tick.tick()).await.is_some() {
+        eap.expire(radius::seconds(&store));
+    }
 }
 
 /// The operating system's randomness.

@@ -148,11 +148,11 @@ impl Running {
             store.clone(),
             Arc::clone(&wake),
             nas_desk,
-            meters(&workers, over_tls.as_ref(), dns),
+            meters(&radius, &workers, over_tls.as_ref(), dns),
             Arc::clone(&revocation),
         ));
         let admin = start_admin(&config, &store, network, &portal, &mut essential, &stop)?;
-        start_tasks(&config, &store, &cashier, &mut essential, &stop);
+        start_tasks(&config, &store, &radius, &cashier, &mut essential, &stop);
         workers::start(workers, &mut essential)?;
         let over_tls = over_tls
             .map(|bound| bound.start(&mut essential, &stop))
@@ -276,6 +276,7 @@ fn shared(config: &Config, store: &Store) -> anyhow::Result<Shared> {
 }
 
 fn meters(
+    radius: &Shared,
     workers: &[Worker],
     over_tls: Option<&radsec::Bound>,
     dns: Option<Arc<resolver::GardenDns>>,
@@ -287,6 +288,7 @@ fn meters(
             .map(Worker::counters)
             .chain(of_radsec.map(radius::radsec::Worker::counters))
             .collect(),
+        eap: Arc::clone(&radius.eap),
         radsec: over_tls.map(radsec::Bound::radsec),
         dns,
     }
@@ -408,6 +410,7 @@ fn start_admin(
 fn start_tasks(
     config: &Config,
     store: &Store,
+    radius: &Shared,
     cashier: &Arc<Cashier>,
     essential: &mut Essential,
     stop: &Stop,
@@ -418,6 +421,12 @@ fn start_tasks(
     essential.spawn(async move {
         clock_watch::run(watched_store, watched_stop).await;
         ("clock watch", Ok(()))
+    });
+    let (conversations, its_store, its_stop) =
+        (Arc::clone(&radius.eap), store.clone(), stop.clone());
+    essential.spawn(async move {
+        eap::run(conversations, its_store, its_stop).await;
+        ("eap", Ok(()))
     });
     if let config::Gateway::Sandbox(sandbox) = &config.gateway {
         let every = Duration::from_secs(u64::from(sandbox.poll_seconds));

@@ -177,6 +177,6 @@ fn stopped(shared: &Shared) -> bool {
 }
 
 /// The effective now in whole seconds.
-fn seconds(store: &Store) -> UnixSeconds {
+pub(crate) fn seconds(store: &Store) -> UnixSeconds {
     UnixSeconds(u64::try_from(store.now().unix_seconds()).unwrap_or(0))
 }

@@ -28,7 +28,7 @@ impl<'s> Batch<'s> {
     ) -> Result<Step<'a, 's>, DropReason> {
         let to = request.received.to;
         let mut profile = Profile::default();
-        let (outcome, says) = match self.eap_step(request, directory, &mut profile) {
+        let said = match self.eap_step(request, directory, &mut profile) {
             Ok(said) => said,
             Err(reason) => {
                 // Nothing was answered, so nothing is repeated.
@@ -43,16 +43,19 @@ impl<'s> Batch<'s> {
             false => Default::default(),
         };
         let says = AccessReply {
-            outcome,
+            outcome: said.outcome,
             profile: &profile,
-            words: says.as_ref().map_or(Words::None, Words::Eap),
+            words: said.reply.as_ref().map_or(Words::None, Words::Eap),
             routes: &routes,
             wants_identity: request.attributes.wants_identity,
         };
         Ok(Step::Answer(Answer {
             to,
             ticket,
-            outcome,
+            outcome: match said.repeated {
+                true => Outcome::Duplicate,
+                false => said.outcome,
+            },
             len: to.access(&says, reply),
             if_chap: None,
         }))
@@ -64,9 +67,13 @@ impl<'s> Batch<'s> {
         request: &Request<'_, 's>,
         directory: &D,
         profile: &mut Profile,
-    ) -> Result<(Outcome, Option<EapReply>), DropReason> {
+    ) -> Result<Said, DropReason> {
         let (Some(server), Some(settings)) = (self.eap, &self.settings.eap) else {
-            return Ok((Outcome::Reject(RejectReason::UnsupportedMethod), None));
+            return Ok(Said {
+                outcome: Outcome::Reject(RejectReason::UnsupportedMethod),
+                reply: None,
+                repeated: false,
+            });
         };
         let ReplyTo { nas, packet, .. } = &request.received.to;
         let message = message(packet);
@@ -87,24 +94,45 @@ impl<'s> Batch<'s> {
             now: self.now,
         };
         let subscribers = Rules { batch: self, asked };
-        let step = server.step(settings, &eap_request, &subscribers, profile);
-        let (outcome, message, state, msk) = match step {
+        let answer = server.step(settings, &eap_request, &subscribers, profile);
+        let mut reply = EapReply::default();
+        let outcome = match answer.step {
             EapStep::Drop(reason) => return Err(reason),
-            EapStep::Challenge { state, message } => (Outcome::Challenge, message, state, None),
+            EapStep::Challenge {
+                state,
+                message,
+                ignored,
+            } => {
+                (reply.state, reply.message, reply.ignored) = (state, message, ignored);
+                Outcome::Challenge
+            }
             EapStep::Accept {
                 grant,
                 msk,
                 message,
-            } => (self.outcome(Ok(grant)), message, None, msk),
-            EapStep::Reject { reason, message } => (Outcome::Reject(reason), message, None, None),
+            } => {
+                (reply.msk, reply.message) = (msk, message);
+                self.outcome(Ok(grant))
+            }
+            EapStep::Reject { reason, message } => {
+                reply.message = message;
+                Outcome::Reject(reason)
+            }
         };
-        let says = EapReply {
-            message,
-            state,
-            msk,
-        };
-        Ok((outcome, Some(says)))
+        Ok(Said {
+            outcome,
+            reply: Some(reply),
+            repeated: answer.repeated,
+        })
     }
+}
+
+/// What a conversation says.
+struct Said {
+    outcome: Outcome,
+    reply: Option<EapReply>,
+    /// It is what was said before to the same request.
+    repeated: bool,
 }
 
 /// The values of all EAP-Message, joined (RFC 3579 section 3.1): no longer than the packet.

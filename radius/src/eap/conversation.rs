@@ -1,4 +1,8 @@
-//! One conversation: which method, which identifier is awaited, how many rounds are left (RFC 3748 section 4).
+//! One conversation: which method, which response is awaited, how many rounds are left (RFC 3748 section 4).
+//!
+//! A response is taken once: to the same octets the same request is said again. What is no response to the
+//! request that was sent last is ignored, and that request said again too, because silence would tell the NAS
+//! that we are dead (RFC 3579 section 2.2).
 //!
 //! Not here: where it is kept between rounds (`sessions`), what a method says.
 
@@ -9,7 +13,7 @@ use super::md5::Md5;
 use super::mschapv2::MsChapV2;
 use super::packet::{self, Packet, Type};
 use super::peap::Peap;
-use super::prove::{Context, Progress};
+use super::prove::{Context, Progress, Proven};
 use super::settings::{EapMethod, EapSettings};
 use super::tls::EapTls;
 use super::ttls::Ttls;
@@ -19,6 +23,9 @@ use crate::reason::RejectReason;
 
 /// The most requests of one conversation: enough for flights of 64 KiB each way in fragments of 1000 octets.
 pub(super) const ROUNDS_MAX: u32 = 160;
+
+/// The most messages of one conversation that are ignored: a peer that says nothing else comes to an end.
+pub(super) const IGNORED_MAX: u32 = 8;
 
 /// A conversation.
 pub(super) struct Conversation {
@@ -33,7 +40,33 @@ pub(super) struct Conversation {
     refused: Vec<EapMethod>,
     /// Of the request that was sent last.
     identifier: u8,
+    /// That request, a whole EAP packet.
+    request: Vec<u8>,
+    /// The response it was sent to; the first one was sent to an identity, which has no State yet.
+    response: Option<Vec<u8>>,
     rounds: u32,
+    ignored: u32,
+}
+
+/// What a message came to.
+pub(super) enum Heard {
+    /// Ask the peer: this is a whole EAP packet.
+    Ask { message: Vec<u8>, why: Why },
+    /// The peer has proven itself.
+    Accept(Proven),
+}
+
+/// Why a request is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Why {
+    /// It is the next one.
+    Next,
+    /// It tells the peer by an alert of TLS that the handshake has failed.
+    Alert,
+    /// What came had been answered with it before.
+    Repeated,
+    /// What came was ignored.
+    Ignored,
 }
 
 /// Where the method stands.
@@ -63,28 +96,97 @@ impl Conversation {
             stage: Stage::Start,
             refused: Vec::new(),
             identifier: context.identifier,
+            request: Vec::new(),
+            response: None,
             rounds: 1,
+            ignored: 0,
         };
         let request = conversation.offer(context);
+        conversation.request.clone_from(&request);
         (conversation, request)
     }
 
-    /// Whether this is a response to the request that was sent last.
-    pub(super) fn awaits(&self, packet: &Packet<'_>) -> bool {
-        packet.identifier == self.identifier && packet.response().is_some()
-    }
-
-    /// Takes a response that is awaited; a request it gives is a whole EAP packet.
+    /// Takes a message, and the packet it is if it is one.
     ///
     /// # Errors
     /// When the conversation has failed.
-    pub(super) fn receive(
+    pub(super) fn hear(
         &mut self,
-        packet: &Packet<'_>,
+        message: &[u8],
+        packet: Option<Packet<'_>>,
+        now: UnixSeconds,
+        context: &mut Context<'_>,
+    ) -> Result<Heard, RejectReason> {
+        if self.response.as_deref() == Some(message) {
+            return Ok(self.ask_again(Why::Repeated));
+        }
+        let Some((kind, data)) = packet.and_then(|packet| self.awaited(&packet)) else {
+            self.ignored += 1;
+            return match self.ignored > IGNORED_MAX {
+                true => Err(RejectReason::EapProtocol),
+                false => Ok(self.ask_again(Why::Ignored)),
+            };
+        };
+        match self.receive(kind, data, now, context)? {
+            Progress::Request(request) => {
+                self.response = Some(message.to_vec());
+                self.request.clone_from(&request);
+                let why = match self.has_failed() {
+                    true => Why::Alert,
+                    false => Why::Next,
+                };
+                Ok(Heard::Ask {
+                    message: request,
+                    why,
+                })
+            }
+            Progress::Accept(proven) => Ok(Heard::Accept(proven)),
+        }
+    }
+
+    fn ask_again(&self, why: Why) -> Heard {
+        Heard::Ask {
+            message: self.request.clone(),
+            why,
+        }
+    }
+
+    /// The type and data of a response to the request that was sent last: of its method, or a Nak as long as the
+    /// peer has not begun the method (RFC 3748 sections 4.1 and 5.3.1).
+    fn awaited<'a>(&self, packet: &Packet<'a>) -> Option<(Type, &'a [u8])> {
+        let (kind, data) = packet.response()?;
+        let fits = kind == self.method.kind() || (kind == Type::NAK && self.is_only_offered());
+        (fits && packet.identifier == self.identifier).then_some((kind, data))
+    }
+
+    /// Whether a TLS handshake has failed on our side.
+    fn has_failed(&self) -> bool {
+        let tunnel = match &self.stage {
+            Stage::Start | Stage::MsChapV2(_) | Stage::Md5(_) => return false,
+            Stage::Tls(tls) => tls.tunnel(),
+            Stage::Ttls(ttls) => ttls.tunnel(),
+            Stage::Peap(peap) => peap.tunnel(),
+        };
+        tunnel.has_failed()
+    }
+
+    /// Whether the peer has said nothing yet of the method.
+    fn is_only_offered(&self) -> bool {
+        match &self.stage {
+            Stage::Start | Stage::Md5(_) => true,
+            Stage::MsChapV2(exchange) => exchange.is_unanswered(),
+            Stage::Tls(_) | Stage::Ttls(_) | Stage::Peap(_) => false,
+        }
+    }
+
+    /// Takes a response that is awaited; a request it gives is a whole EAP packet.
+    fn receive(
+        &mut self,
+        kind: Type,
+        data: &[u8],
         now: UnixSeconds,
         context: &mut Context<'_>,
     ) -> Result<Progress, RejectReason> {
-        let (kind, data) = packet.response().ok_or(RejectReason::EapProtocol)?;
         self.identifier = context.identifier;
         self.rounds += 1;
         if self.rounds > ROUNDS_MAX {
@@ -92,9 +194,6 @@ impl Conversation {
         }
         if kind == Type::NAK {
             return self.take_nak(data, context).map(Progress::Request);
-        }
-        if kind != self.method.kind() {
-            return Err(RejectReason::EapProtocol);
         }
         if matches!(self.stage, Stage::Start) {
             self.stage = self.connect(now)?;
@@ -118,14 +217,6 @@ impl Conversation {
     /// Offers the first method of those the peer wants that is allowed and was not offered before: a
     /// peer that refuses them all comes to an end (RFC 3748 section 5.3.1).
     fn take_nak(&mut self, wanted: &[u8], context: &Context<'_>) -> Result<Vec<u8>, RejectReason> {
-        let only_offered = match self.stage {
-            Stage::Start | Stage::Md5(_) => true,
-            Stage::MsChapV2(ref exchange) => exchange.is_unanswered(),
-            Stage::Tls(_) | Stage::Ttls(_) | Stage::Peap(_) => false,
-        };
-        if !only_offered {
-            return Err(RejectReason::EapProtocol);
-        }
         self.refused.push(self.method);
         let next = wanted
             .iter()

@@ -20,6 +20,7 @@ mod peap;
 mod prove;
 mod sessions;
 mod settings;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -27,21 +28,22 @@ mod ttls;
 mod tunnel;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use zeroize::Zeroizing;
 
-use self::conversation::Conversation;
+use self::conversation::{Conversation, Heard, Why};
 use self::packet::{Code, Packet, Type};
-use self::prove::{Context, NAME_LEN_MAX, Progress};
+use self::prove::{Context, NAME_LEN_MAX, Proven};
 use self::sessions::{Sessions, Taken};
 use crate::UnixSeconds;
 use crate::authentication::Grant;
-use crate::directory::Profile;
+use crate::directory::{Credential, Profile};
 use crate::reason::{DropReason, RejectReason};
 
 pub(crate) use self::prove::Subscribers;
 pub(crate) use self::sessions::State;
-pub use self::sessions::{LIFETIME_SECONDS, SESSIONS_MAX};
+pub use self::sessions::{ENDED_MAX, ENDED_SECONDS, LIFETIME_SECONDS, SESSIONS_MAX};
 pub use self::settings::{EapMethod, EapSettings, SettingsError, TlsSettings, TlsVersion};
 
 /// Where challenges and States come from.
@@ -50,10 +52,25 @@ pub trait Random: Send + Sync {
     fn fill(&self, octets: &mut [u8]);
 }
 
-/// The conversations under way at all workers.
+/// The conversations under way at all workers, and how the last ones ended.
 pub struct EapServer {
-    sessions: Sessions<Box<Conversation>>,
+    sessions: Sessions<Box<Conversation>, Ended>,
     random: Box<dyn Random>,
+    alerts: AtomicU64,
+}
+
+/// How a conversation ended, so that a NAS that has lost the last reply gets it again: with the same keys.
+struct Ended {
+    /// The response that ended it.
+    response: Vec<u8>,
+    verdict: Result<Accepted, RejectReason>,
+}
+
+/// What was granted, and to whom.
+struct Accepted {
+    proven: Proven,
+    /// Without what was on file to prove it by.
+    profile: Profile,
 }
 
 /// The EAP part of an Access-Request.
@@ -68,12 +85,21 @@ pub(crate) struct EapRequest<'a> {
     pub(crate) framed_mtu: Option<u32>,
 }
 
+/// What to answer, and whether it was answered before.
+pub(crate) struct EapAnswer {
+    pub(crate) step: EapStep,
+    /// It is what was said before to the same response: a retransmission.
+    pub(crate) repeated: bool,
+}
+
 /// What to answer. Messages are whole EAP packets.
 pub(crate) enum EapStep {
     Challenge {
         /// `None` if the conversation has not begun.
         state: Option<State>,
         message: Vec<u8>,
+        /// What came was ignored, and this is the request that still waits (RFC 3579 section 2.2).
+        ignored: bool,
     },
     Accept {
         grant: Grant,
@@ -94,22 +120,39 @@ impl EapServer {
         Self {
             sessions: Sessions::new(),
             random,
+            alerts: AtomicU64::new(0),
         }
     }
 
-    /// Conversations under way, [`SESSIONS_MAX`] at most; those that expired unnoticed are among them.
+    /// Conversations under way, [`SESSIONS_MAX`] at most; those that expired and were not yet let go are among them.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Takes a request that is genuine and no duplicate. On accept, `profile` is the subscriber's.
+    /// How many conversations had to make room for others since the server was made.
+    pub fn pushed_out(&self) -> u64 {
+        self.sessions.pushed_out()
+    }
+
+    /// How many handshakes failed on our side since the server was made. Not every peer acknowledges the alert that
+    /// tells it so, and only then there is an Access-Reject.
+    pub fn alerts(&self) -> u64 {
+        self.alerts.load(Ordering::Relaxed)
+    }
+
+    /// Lets go of what has expired. Packets do so too, a little each: this is for when none come.
+    pub fn expire(&self, now: UnixSeconds) {
+        self.sessions.expire(now);
+    }
+
+    /// Takes a request that is genuine and not in the duplicate cache. On accept, `profile` is the subscriber's.
     pub(crate) fn step(
         &self,
         settings: &Arc<EapSettings>,
         request: &EapRequest<'_>,
         subscribers: &dyn Subscribers,
         profile: &mut Profile,
-    ) -> EapStep {
+    ) -> EapAnswer {
         let packet = Packet::decode(request.message);
         let identifier = packet.map_or(0, |packet| packet.identifier);
         let context = Context {
@@ -119,20 +162,17 @@ impl EapServer {
             identifier: identifier.wrapping_add(1),
         };
         let step = match (request.state, packet) {
-            (Some(state), Some(packet)) => self.go_on(request, state, &packet, context),
-            (Some(_), None) => Ok(EapStep::Drop(DropReason::EapDiscarded)),
+            (Some(state), packet) => return self.go_on(request, state, packet, context),
             // EAP-Start (RFC 3579 section 2.1): the NAS leaves it to us to ask.
             (None, None) if request.message.is_empty() => Ok(EapStep::Challenge {
                 state: None,
                 message: packet::request(identifier, Type::IDENTITY, &[]),
+                ignored: false,
             }),
             (None, Some(packet)) => self.begin(settings, request, &packet, &context),
             (None, None) => Err(RejectReason::EapProtocol),
         };
-        step.unwrap_or_else(|reason| EapStep::Reject {
-            reason,
-            message: packet::end(Code::FAILURE, identifier),
-        })
+        EapAnswer::new(step.unwrap_or_else(|reason| EapStep::rejected(reason, identifier)))
     }
 
     fn begin(
@@ -152,12 +192,12 @@ impl EapServer {
         let (conversation, message) =
             Conversation::begin(settings, identity, request.framed_mtu, context);
         let state: State = context.random();
-        let nas = Arc::clone(request.nas);
         self.sessions
-            .insert(state, nas, request.now, Box::new(conversation));
+            .insert(state, request.nas, request.now, Box::new(conversation));
         Ok(EapStep::Challenge {
             state: Some(state),
             message,
+            ignored: false,
         })
     }
 
@@ -165,40 +205,95 @@ impl EapServer {
         &self,
         request: &EapRequest<'_>,
         state: &[u8],
-        packet: &Packet<'_>,
+        packet: Option<Packet<'_>>,
         mut context: Context<'_>,
-    ) -> Result<EapStep, RejectReason> {
-        let unknown = RejectReason::EapStateUnknown;
-        let state: State = state.try_into().map_err(|_| unknown)?;
+    ) -> EapAnswer {
+        let identifier = packet.map_or(0, |packet| packet.identifier);
+        let unknown = || {
+            let reason = RejectReason::EapStateUnknown;
+            EapAnswer::new(EapStep::rejected(reason, identifier))
+        };
+        let Ok(state) = State::try_from(state) else {
+            return unknown();
+        };
         let mut conversation = match self.sessions.take(&state, request.nas, request.now) {
             Taken::Session(conversation) => conversation,
-            Taken::Busy => return Ok(EapStep::Drop(DropReason::EapDiscarded)),
-            Taken::Unknown => return Err(unknown),
+            Taken::Ended(ended) if ended.response == request.message => {
+                return EapAnswer {
+                    step: ended.step(identifier, context.profile),
+                    repeated: true,
+                };
+            }
+            Taken::Ended(_) | Taken::Unknown => return unknown(),
+            Taken::Busy => return EapAnswer::new(EapStep::Drop(DropReason::EapDiscarded)),
         };
-        if !conversation.awaits(packet) {
-            self.sessions.put_back(&state, conversation);
-            return Ok(EapStep::Drop(DropReason::EapDiscarded));
-        }
-        match conversation.receive(packet, request.now, &mut context) {
-            Ok(Progress::Request(message)) => {
+        let heard = conversation.hear(request.message, packet, request.now, &mut context);
+        let verdict = match heard {
+            Ok(Heard::Ask { message, why }) => {
                 self.sessions.put_back(&state, conversation);
-                Ok(EapStep::Challenge {
-                    state: Some(state),
-                    message,
-                })
+                if why == Why::Alert {
+                    self.alerts.fetch_add(1, Ordering::Relaxed);
+                }
+                return EapAnswer {
+                    step: EapStep::Challenge {
+                        state: Some(state),
+                        message,
+                        ignored: why == Why::Ignored,
+                    },
+                    repeated: why == Why::Repeated,
+                };
             }
-            Ok(Progress::Accept(proven)) => {
-                self.sessions.finish(&state);
-                Ok(EapStep::Accept {
-                    grant: proven.grant,
-                    msk: proven.msk,
-                    message: packet::end(Code::SUCCESS, packet.identifier),
-                })
+            Ok(Heard::Accept(proven)) => Ok(Accepted {
+                proven,
+                profile: Profile {
+                    credential: Credential::Missing,
+                    ..context.profile.clone()
+                },
+            }),
+            Err(reason) => Err(reason),
+        };
+        let ended = Ended {
+            response: request.message.to_vec(),
+            verdict,
+        };
+        let step = ended.step(identifier, context.profile);
+        self.sessions.end(&state, request.nas, request.now, ended);
+        EapAnswer::new(step)
+    }
+}
+
+impl EapAnswer {
+    /// Of a step that was not taken before.
+    fn new(step: EapStep) -> Self {
+        Self {
+            step,
+            repeated: false,
+        }
+    }
+}
+
+impl EapStep {
+    fn rejected(reason: RejectReason, identifier: u8) -> Self {
+        Self::Reject {
+            reason,
+            message: packet::end(Code::FAILURE, identifier),
+        }
+    }
+}
+
+impl Ended {
+    /// What ends the conversation, each time it is asked for; fills `profile` on accept.
+    fn step(&self, identifier: u8, profile: &mut Profile) -> EapStep {
+        match &self.verdict {
+            Ok(accepted) => {
+                profile.clone_from(&accepted.profile);
+                EapStep::Accept {
+                    grant: accepted.proven.grant,
+                    msk: accepted.proven.msk.clone(),
+                    message: packet::end(Code::SUCCESS, identifier),
+                }
             }
-            Err(reason) => {
-                self.sessions.finish(&state);
-                Err(reason)
-            }
+            Err(reason) => EapStep::rejected(*reason, identifier),
         }
     }
 }

@@ -43,6 +43,10 @@ impl Peap {
         }
     }
 
+    pub(super) fn tunnel(&self) -> &Tunnel {
+        &self.tunnel
+    }
+
     /// Takes a response.
     ///
     /// # Errors

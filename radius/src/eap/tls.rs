@@ -27,6 +27,10 @@ impl EapTls {
         }
     }
 
+    pub(super) fn tunnel(&self) -> &Tunnel {
+        &self.tunnel
+    }
+
     /// Takes a response.
     ///
     /// # Errors

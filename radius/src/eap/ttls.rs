@@ -91,6 +91,10 @@ impl Ttls {
         }
     }
 
+    pub(super) fn tunnel(&self) -> &Tunnel {
+        &self.tunnel
+    }
+
     /// Takes a response.
     ///
     /// # Errors

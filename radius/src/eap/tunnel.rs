@@ -134,6 +134,11 @@ impl Tunnel {
         Ok(octets)
     }
 
+    /// Whether the handshake has failed on our side, of which the peer is told or was told by an alert.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     pub(super) fn is_tls13(&self) -> bool {
         self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }

@@ -10,7 +10,7 @@ use garth_radius::directory::NOBODY;
 use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random};
 use garth_radius::nas::MessageAuthenticatorPolicy;
 use garth_radius::packet::Packet;
-use garth_radius::server::{DropReason, Outcome, RejectReason, Server, Settings, Unknown, Verdict};
+use garth_radius::server::{Outcome, RejectReason, Server, Settings, Unknown, Verdict};
 use md5::{Digest, Md5};
 
 use crate::support::{Ask, Book, nas, send, settings};
@@ -188,16 +188,20 @@ fn n5_retransmitted_round_gets_the_same_octets() {
 }
 
 #[test]
-fn discarded_response_leaves_no_trace_in_the_duplicates() {
+fn response_that_is_ignored_is_answered_with_the_request_that_waits() {
     let mut server = server();
     let challenge = challenged(&mut server, b"alice");
     let mut wrong = answer(&challenge, b"wonderland");
     wrong.attributes[1].1[1] ^= 1;
-    for _ in 0..2 {
-        let (verdict, _) = wrong.ask(&mut server, &Book::default());
-        assert_eq!(verdict, Verdict::Drop(DropReason::EapDiscarded));
+    for expected in [Outcome::Challenge, Outcome::Duplicate] {
+        let (verdict, reply) = wrong.ask(&mut server, &Book::default());
+        assert_eq!(outcome(verdict), expected);
+        for kind in [AttributeType::EAP_MESSAGE, AttributeType::STATE] {
+            assert_eq!(value(&reply, kind), value(&challenge, kind));
+        }
+        // Invalid EAP Packet (Ignored), RFC 3579 section 2.2.
+        assert_eq!(value(&reply, AttributeType::ERROR_CAUSE), [0, 0, 0, 202]);
     }
-    assert_eq!(server.counters().dropped(DropReason::EapDiscarded), 2);
     let (verdict, _) = answer(&challenge, b"wonderland")
         .again(9)
         .ask(&mut server, &Book::default());
@@ -220,6 +224,28 @@ fn message_of_several_attributes_is_joined() {
     let mut server = server();
     let reply = challenged(&mut server, &[b'a'; 253]);
     assert_eq!(value(&reply, AttributeType::EAP_MESSAGE)[4], 4);
+}
+
+#[test]
+fn message_of_ten_attributes_is_joined() {
+    let mut server = server();
+    let challenge = challenged(&mut server, b"alice");
+    let whole = answer(&challenge, b"wonderland");
+    let message = &whole.attributes[1].1;
+    let mut ask = Ask::user(b"anonymous").again(2);
+    ask.identifier = 2;
+    let pieces = message.chunks(3);
+    assert!(pieces.len() >= 8);
+    // An empty one at each end is nothing.
+    for piece in [&[][..]].into_iter().chain(pieces).chain([&[][..]]) {
+        ask = ask.with(AttributeType::EAP_MESSAGE, piece);
+    }
+    ask = ask.with(
+        AttributeType::STATE,
+        &value(&challenge, AttributeType::STATE),
+    );
+    let (verdict, _) = ask.ask(&mut server, &Book::default());
+    assert_eq!(outcome(verdict), Outcome::AcceptFull);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod accounting;
 mod batch;
 mod dialects;
 mod eap;
+mod eap_again;
 mod methods;
 mod radsec;
 mod support;

@@ -26,9 +26,9 @@ use crate::support::{
 };
 
 /// RFC 2759 section 9.2.
-const AUTHENTICATOR_CHALLENGE: [u8; 16] = *b"[]|}{?/><,`!2&&(";
-const PEER_CHALLENGE: [u8; 16] = *b"!@#$%^&*()_+:3|~";
-const NT_RESPONSE: [u8; 24] = [
+pub(crate) const AUTHENTICATOR_CHALLENGE: [u8; 16] = *b"[]|}{?/><,`!2&&(";
+pub(crate) const PEER_CHALLENGE: [u8; 16] = *b"!@#$%^&*()_+:3|~";
+pub(crate) const NT_RESPONSE: [u8; 24] = [
     0x82, 0x30, 0x9e, 0xcd, 0x8d, 0x70, 0x8b, 0x5e, 0xa0, 0x8f, 0xaa, 0x39, 0x81, 0xcd, 0x83, 0x54,
     0x42, 0x33, 0x11, 0x4a, 0x3d, 0x85, 0xd6, 0xdf,
 ];
@@ -39,7 +39,7 @@ const RESPONSE: [u8; 24] = [
     0xa4, 0xc3, 0x51, 0xab, 0x40, 0x9a, 0x3d, 0x61,
 ];
 /// RFC 3079 section 3.5.3.
-const SEND_KEY: [u8; 16] = [
+pub(crate) const SEND_KEY: [u8; 16] = [
     0x8b, 0x7c, 0xdc, 0x14, 0x9b, 0x99, 0x3a, 0x1b, 0xa1, 0x18, 0xcb, 0x15, 0x3f, 0x56, 0xdc, 0xcb,
 ];
 
@@ -166,7 +166,7 @@ fn ms_chap(user: &[u8], response: &[u8; 24]) -> Ask {
         .with(AttributeType::VENDOR_SPECIFIC, &vendor(311, &[(1, &value)]))
 }
 
-fn microsoft(reply: &[u8], kind: u8) -> Vec<u8> {
+pub(crate) fn microsoft(reply: &[u8], kind: u8) -> Vec<u8> {
     let packet = Packet::decode(reply).unwrap();
     let mut found = packet
         .attributes()
@@ -177,7 +177,7 @@ fn microsoft(reply: &[u8], kind: u8) -> Vec<u8> {
 }
 
 /// RFC 2548 section 2.4.2, written once more for this test.
-fn revealed(hidden: &[u8], ask: &Ask) -> Vec<u8> {
+pub(crate) fn revealed(hidden: &[u8], ask: &Ask) -> Vec<u8> {
     let (salt, blocks) = hidden.split_at(2);
     assert!(salt[0] >= 0x80, "the first bit of a salt is set");
     let mut previous = [&ask.authenticator, salt].concat();

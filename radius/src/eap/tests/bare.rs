@@ -5,9 +5,10 @@ use md5::{Digest, Md5};
 use super::support::*;
 use crate::UnixSeconds;
 use crate::authentication::Grant;
+use crate::eap::conversation::IGNORED_MAX;
 use crate::eap::packet::{Packet, Type};
 use crate::eap::{EapMethod, EapStep, LIFETIME_SECONDS, TlsVersion};
-use crate::reason::{DropReason, RejectReason};
+use crate::reason::RejectReason;
 
 fn md5(identifier: u8, data: &[u8], password: &[u8]) -> Vec<u8> {
     let digest = Md5::new()
@@ -189,13 +190,15 @@ fn nak_of_all_methods_ends_it() {
 }
 
 #[test]
-fn nak_after_an_answer_is_refused() {
+fn nak_after_an_answer_is_ignored() {
     let mut lab = Lab::new(&[EapMethod::MsChapV2, EapMethod::Md5]);
     let request = lab.begin("bruno");
     let data = ms_chap_v2(&request[5..], "bruno", PASSWORD);
     let request = lab.challenge(&response(request[1], Type::MS_CHAP_V2, &data));
-    let end = lab.end(&response(request[1], Type::NAK, &[Type::MD5_CHALLENGE.0]));
-    assert_eq!(end, End::Reject(RejectReason::EapProtocol));
+    let nak = response(request[1], Type::NAK, &[Type::MD5_CHALLENGE.0]);
+    assert_eq!(lab.ignored(&nak), request);
+    let end = lab.end(&response(request[1], Type::MS_CHAP_V2, &[3]));
+    assert!(matches!(end, End::Accept(Grant::Full, Some(_))));
 }
 
 #[test]
@@ -247,13 +250,15 @@ fn unknown_expired_or_foreign_state_is_rejected() {
         (lab.state, lab.nas, lab.now) = (state, nas, NOW);
         assert_eq!(lab.end(&answer(&request)), End::Accept(Grant::Full, None));
         // It was good for one login.
-        let end = lab.end(&answer(&request));
+        let mut other = answer(&request);
+        *other.last_mut().unwrap() ^= 1;
+        let end = lab.end(&other);
         assert_eq!(end, End::Reject(RejectReason::EapStateUnknown));
     }
 }
 
 #[test]
-fn what_is_not_awaited_is_discarded_and_the_conversation_goes_on() {
+fn what_is_not_awaited_is_ignored_and_the_conversation_goes_on() {
     let mut lab = Lab::new(&[EapMethod::Md5]);
     let request = lab.begin("bruno");
     let data = md5(request[1], &request[5..], PASSWORD);
@@ -261,18 +266,28 @@ fn what_is_not_awaited_is_discarded_and_the_conversation_goes_on() {
     for message in [
         response(request[1].wrapping_add(1), Type::MD5_CHALLENGE, &data),
         response(request[1].wrapping_sub(1), Type::IDENTITY, b"bruno"),
+        response(request[1], Type::MS_CHAP_V2, &data),
         request.clone(),
         vec![2, request[1], 0, 4],
         vec![2, request[1]],
         Vec::new(),
     ] {
-        assert_eq!(
-            lab.dropped(&message),
-            DropReason::EapDiscarded,
-            "{message:?}"
-        );
+        assert_eq!(lab.ignored(&message), request, "{message:?}");
     }
     assert_eq!(lab.end(&right), End::Accept(Grant::Full, None));
+}
+
+#[test]
+fn peer_that_says_nothing_but_what_is_ignored_comes_to_an_end() {
+    let mut lab = Lab::new(&[EapMethod::Peap]);
+    let request = lab.begin("bruno");
+    let stray = response(request[1], Type::TTLS, &[0]);
+    for _ in 0..IGNORED_MAX {
+        assert_eq!(lab.ignored(&stray), request);
+    }
+    let end = lab.end(&stray);
+    assert_eq!(end, End::Reject(RejectReason::EapProtocol));
+    assert_eq!(lab.server.sessions(), 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::peer::{Peer, pap};
 use super::support::*;
+use crate::eap::conversation::ROUNDS_MAX;
 use crate::eap::packet::Type;
 use crate::eap::{EapMethod, EapStep, SESSIONS_MAX};
 use crate::reason::RejectReason;
@@ -69,6 +70,18 @@ fn flood_of_identities_is_bounded_and_costs_no_handshake() {
         lab.begin("bruno");
     }
     assert!(lab.server.sessions() <= SESSIONS_MAX);
+}
+
+#[test]
+fn fragments_of_one_octet_come_to_an_end() {
+    let mut lab = Lab::new(&[EapMethod::Tls]);
+    let mut rounds = 0;
+    let end = lab.talk("bruno", |_, _| {
+        rounds += 1;
+        vec![0x40, 0x16]
+    });
+    assert_eq!(end, End::Reject(RejectReason::EapProtocol));
+    assert_eq!(rounds, ROUNDS_MAX);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore};
 
 use super::support::*;
 use crate::crypto::Password;
@@ -30,28 +30,27 @@ impl Peer {
         trusts: &Authority,
         inside: Inside,
     ) -> Self {
-        let versions = match tls13 {
-            true => &[&rustls::version::TLS13],
-            false => &[&rustls::version::TLS12],
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add(trusts.certificate()).unwrap();
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match identity {
-            None => config.with_no_client_auth(),
-            Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key).unwrap(),
-        };
+        Self::with_config(kind, client_config(tls13, identity, trusts), inside)
+    }
+
+    /// A peer that may have spoken to the server before: what it would resume is in its configuration.
+    pub(super) fn with_config(kind: Type, config: Arc<ClientConfig>, inside: Inside) -> Self {
         let name = SERVER_NAME.try_into().unwrap();
         Self {
             kind,
-            connection: ClientConnection::new(Arc::new(config), name).unwrap(),
+            connection: ClientConnection::new(config, name).unwrap(),
             fragments: Fragments::new(false, None),
             inside,
         }
+    }
+
+    /// Whether the peer has said all of its handshake.
+    pub(super) fn is_done(&self) -> bool {
+        !self.connection.is_handshaking()
+    }
+
+    pub(super) fn handshake(&self) -> Option<HandshakeKind> {
+        self.connection.handshake_kind()
     }
 
     pub(super) fn in_fragments_of(mut self, mtu: u32) -> Self {
@@ -106,6 +105,29 @@ impl Peer {
             .export_keying_material([0; 128], label, context);
         keys.unwrap()[..64].to_vec()
     }
+}
+
+/// What a peer speaks TLS with.
+pub(super) fn client_config(
+    tls13: bool,
+    identity: Option<Identity>,
+    trusts: &Authority,
+) -> Arc<ClientConfig> {
+    let versions = match tls13 {
+        true => &[&rustls::version::TLS13],
+        false => &[&rustls::version::TLS12],
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(trusts.certificate()).unwrap();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match identity {
+        None => config.with_no_client_auth(),
+        Some(Identity { chain, key }) => config.with_client_auth_cert(chain, key).unwrap(),
+    })
 }
 
 pub(super) fn nothing() -> Inside {

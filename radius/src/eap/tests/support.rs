@@ -17,11 +17,11 @@ use crate::crypto::Password;
 use crate::directory::{Access, Credential, Profile};
 use crate::eap::packet::{self, Code, Packet, Type};
 use crate::eap::{
-    EapMethod, EapRequest, EapServer, EapSettings, EapStep, Random, State, Subscribers,
+    EapAnswer, EapMethod, EapRequest, EapServer, EapSettings, EapStep, Random, State, Subscribers,
     TlsSettings, TlsVersion,
 };
 use crate::mschap::NtHash;
-use crate::reason::{DropReason, RejectReason};
+use crate::reason::RejectReason;
 
 pub(super) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 pub(super) const SERVER_NAME: &str = "radius.example.net";
@@ -185,6 +185,8 @@ pub(super) struct Lab {
     pub(super) framed_mtu: Option<u32>,
     pub(super) state: Option<State>,
     pub(super) profile: Profile,
+    /// Whether the last step had been taken before.
+    pub(super) repeated: bool,
 }
 
 /// How a conversation ended.
@@ -209,6 +211,7 @@ impl Lab {
             framed_mtu: None,
             state: None,
             profile: Profile::default(),
+            repeated: false,
         }
     }
 
@@ -222,9 +225,10 @@ impl Lab {
             framed_mtu: self.framed_mtu,
         };
         self.profile = Profile::default();
-        let step = self
-            .server
-            .step(&self.settings, &request, &self.people, &mut self.profile);
+        let EapAnswer { step, repeated } =
+            self.server
+                .step(&self.settings, &request, &self.people, &mut self.profile);
+        self.repeated = repeated;
         if let EapStep::Challenge { state, .. } = &step {
             self.state = *state;
         }
@@ -234,7 +238,12 @@ impl Lab {
     /// One round that must lead to a challenge; gives the request.
     pub(super) fn challenge(&mut self, message: &[u8]) -> Vec<u8> {
         match self.step(message) {
-            EapStep::Challenge { message, .. } => message,
+            EapStep::Challenge {
+                message,
+                ignored: false,
+                ..
+            } => message,
+            EapStep::Challenge { .. } => panic!("ignored"),
             EapStep::Accept { .. } => panic!("accepted"),
             EapStep::Reject { reason, .. } => panic!("rejected: {reason:?}"),
             EapStep::Drop(reason) => panic!("dropped: {reason:?}"),
@@ -246,11 +255,19 @@ impl Lab {
         ended(self.step(message), message).expect_err("it goes on")
     }
 
-    pub(super) fn dropped(&mut self, message: &[u8]) -> DropReason {
-        let EapStep::Drop(reason) = self.step(message) else {
-            panic!("answered");
-        };
-        reason
+    /// One round that must be ignored; gives the request that still waits.
+    pub(super) fn ignored(&mut self, message: &[u8]) -> Vec<u8> {
+        match self.step(message) {
+            EapStep::Challenge {
+                message,
+                ignored: true,
+                ..
+            } => message,
+            EapStep::Challenge { .. } => panic!("taken"),
+            EapStep::Accept { .. } => panic!("accepted"),
+            EapStep::Reject { reason, .. } => panic!("rejected: {reason:?}"),
+            EapStep::Drop(reason) => panic!("dropped: {reason:?}"),
+        }
     }
 
     /// Begins with an identity; gives the first request of the method.
@@ -259,9 +276,15 @@ impl Lab {
     }
 
     /// A whole conversation with a peer that makes a response's data from a request's.
-    pub(super) fn talk(
+    pub(super) fn talk(&mut self, identity: &str, answer: impl FnMut(u8, &[u8]) -> Vec<u8>) -> End {
+        self.talk_with(identity, &mut Vec::new(), answer)
+    }
+
+    /// The same; gives the last response too.
+    pub(super) fn talk_with(
         &mut self,
         identity: &str,
+        last: &mut Vec<u8>,
         mut answer: impl FnMut(u8, &[u8]) -> Vec<u8>,
     ) -> End {
         let mut request = self.begin(identity);
@@ -274,6 +297,7 @@ impl Lab {
                 Type(*kind),
                 &answer(packet.identifier, data),
             );
+            last.clone_from(&response);
             match ended(self.step(&response), &response) {
                 Ok(next) => request = next,
                 Err(end) => return end,

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
+use rustls::HandshakeKind;
 
 use super::peer::*;
 use super::support::*;
 use crate::authentication::Grant;
+use crate::directory::Access;
 use crate::eap::fragments::START_DATA;
 use crate::eap::packet::Type;
 use crate::eap::{EapMethod, EapSettings, SettingsError, TlsSettings, TlsVersion};
@@ -77,6 +80,59 @@ fn tls13_success_is_said_inside_before_it_is_said_outside() {
         let peer = Peer::new(Type::TLS, tls13, identity, &PKI.0, inside);
         assert!(matches!(talk(peer, tls13).0, End::Accept(..)));
         assert_eq!(*heard.borrow(), expected, "TLS 1.3: {tls13}");
+    }
+}
+
+#[test]
+fn tls13_success_is_said_inside_by_eap_tls_alone() {
+    // RFC 9427 section 2.2: what is said inside of TTLS commits the server already.
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let hears = Rc::clone(&heard);
+    let mut says = pap("bruno", PASSWORD);
+    let mut waits = true;
+    let inside: Inside = Box::new(move |connection, plaintext| {
+        hears.borrow_mut().extend_from_slice(plaintext);
+        match std::mem::take(&mut waits) {
+            true => Vec::new(),
+            false => says(connection, plaintext),
+        }
+    });
+    let peer = Peer::new(Type::TTLS, true, None, &PKI.0, inside);
+    assert!(matches!(talk(peer, true).0, End::Accept(..)));
+    assert_eq!(*heard.borrow(), []);
+}
+
+#[test]
+fn tls13_certificate_that_is_refused_ends_in_a_reject_though_the_peer_was_done() {
+    for identity in [
+        Authority::new().client("bruno"),
+        PKI.0.client("nobody"),
+        PKI.0.client("gone"),
+    ] {
+        let mut peer = with_certificate(&identity)(true);
+        let mut done = false;
+        let end = Lab::new(&[EapMethod::Tls]).talk("anonymous", |_, data| {
+            let answer = peer.answer(data);
+            done |= peer.is_done();
+            answer
+        });
+        assert!(matches!(end, End::Reject(_)) && done, "{end:?}");
+    }
+}
+
+#[test]
+fn peer_that_would_resume_does_a_whole_handshake() {
+    for tls13 in [false, true] {
+        let config = client_config(tls13, None, &PKI.0);
+        let mut lab = Lab::new(&[EapMethod::Ttls]);
+        for _ in 0..2 {
+            lab.state = None;
+            let inside = pap("bruno", PASSWORD);
+            let mut peer = Peer::with_config(Type::TTLS, Arc::clone(&config), inside);
+            let end = lab.talk("anonymous", |_, data| peer.answer(data));
+            assert_eq!(end, End::Accept(Grant::Full, Some(peer.msk(tls13))));
+            assert_eq!(peer.handshake(), Some(HandshakeKind::Full), "{tls13}");
+        }
     }
 }
 
@@ -257,6 +313,31 @@ fn peap_is_refused_for_its_reason() {
     );
     refused(RejectReason::UnknownUser, in_peap("nobody", PASSWORD));
     refused(RejectReason::NoService, in_peap("gone", PASSWORD));
+}
+
+#[test]
+fn subscriber_is_the_one_inside_whoever_is_outside() {
+    for kind in [Type::TTLS, Type::PEAP] {
+        for (outside, inside, grant) in [
+            ("bruno", "gardener", Grant::Garden),
+            ("gardener", "bruno", Grant::Full),
+            ("gone", "bruno", Grant::Full),
+        ] {
+            let says = match kind == Type::TTLS {
+                true => pap(inside, PASSWORD),
+                false => peap(inside, PASSWORD, false),
+            };
+            let mut peer = Peer::new(kind, true, None, &PKI.0, says);
+            let mut lab = Lab::new(&[method(kind)]);
+            let end = lab.talk(outside, |_, data| peer.answer(data));
+            assert_eq!(end, End::Accept(grant, Some(peer.msk(true))));
+            let access = match grant {
+                Grant::Full => Access::Full,
+                Grant::Garden | Grant::Unknown => Access::Garden,
+            };
+            assert_eq!(lab.profile.access, access);
+        }
+    }
 }
 
 #[test]
