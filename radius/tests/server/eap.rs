@@ -13,7 +13,7 @@ use garth_radius::packet::Packet;
 use garth_radius::server::{Outcome, RejectReason, Server, Settings, Unknown, Verdict};
 use md5::{Digest, Md5};
 
-use crate::support::{Ask, Book, nas, send, settings};
+use crate::support::{Ask, Book, CLASS, nas, send, settings};
 
 const SUCCESS: u8 = 3;
 const FAILURE: u8 = 4;
@@ -246,6 +246,29 @@ fn message_of_ten_attributes_is_joined() {
     );
     let (verdict, _) = ask.ask(&mut server, &Book::default());
     assert_eq!(outcome(verdict), Outcome::AcceptFull);
+}
+
+#[test]
+fn class_says_who_it_is_where_the_name_outside_is_anybodys() {
+    // A name that is not proven must not be billed.
+    let nas = nas(MessageAuthenticatorPolicy::Require, Dialect::accel_ppp());
+    let eap = EapSettings::new(vec![EapMethod::Md5], None).unwrap();
+    let settings = Arc::into_inner(settings(nas, Unknown::Reject)).unwrap();
+    let settings = Arc::new(settings.with_eap(Some(Arc::new(eap))));
+    let mut server = Server::new(settings, 1).with_eap(eap_server());
+    for (name, password, expected) in [
+        (&b"alice"[..], &b"wonderland"[..], Outcome::AcceptFull),
+        (b"sue", b"in debt", Outcome::AcceptGarden),
+    ] {
+        let (_, challenge) = identity(name)
+            .again(name[0])
+            .ask(&mut server, &Book::default());
+        let (verdict, reply) = answer(&challenge, password)
+            .again(name[0])
+            .ask(&mut server, &Book::default());
+        assert_eq!(outcome(verdict), expected);
+        assert_eq!(value(&reply, AttributeType::CLASS), CLASS);
+    }
 }
 
 #[test]
