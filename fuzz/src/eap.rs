@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use garth_radius::UnixSeconds;
-use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random, TlsSettings, TlsVersion};
+use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random, TlsPolicy, TlsSettings};
 use garth_radius::packet::PACKET_LEN_MAX;
 use garth_radius::server::{ReplyBuffer, Server, Verdict};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -89,7 +89,7 @@ pub(crate) fn offer(methods: Vec<EapMethod>) -> (Arc<EapSettings>, CertificateDe
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
     let certificate = own.cert.der().clone();
     let chain = vec![certificate.clone()];
-    let tls = TlsSettings::new(chain.clone(), key, chain, TlsVersion::Tls12);
+    let tls = TlsSettings::new(chain.clone(), key, chain, TlsPolicy::default());
     let settings = EapSettings::new(methods, Some(tls.expect("its own certificate fits")));
     let settings = Arc::new(settings.expect("every method has what it needs"));
     (settings, certificate)

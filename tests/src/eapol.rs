@@ -23,6 +23,8 @@ pub struct Start<'a> {
     pub keys: bool,
     /// How often it logs in again, resuming what it can.
     pub again: u32,
+    /// A configuration of OpenSSL in place of the system's.
+    pub openssl_conf: Option<&'a Path>,
 }
 
 impl Default for Start<'_> {
@@ -32,6 +34,7 @@ impl Default for Start<'_> {
             secret: SECRET,
             keys: true,
             again: 0,
+            openssl_conf: None,
         }
     }
 }
@@ -106,6 +109,9 @@ pub fn start_with(
         .args(["-r", &start.again.to_string(), "-c"])
         .arg(config)
         .stdin(Stdio::null());
+    if let Some(path) = start.openssl_conf {
+        command.env("OPENSSL_CONF", path);
+    }
     if !start.keys {
         command.arg("-n");
     }

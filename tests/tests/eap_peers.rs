@@ -302,6 +302,36 @@ fn peer_that_would_resume_logs_in_again_by_a_whole_handshake() {
 }
 
 #[test]
+fn tls12_without_the_extended_master_secret_is_let_in_by_a_setting_alone() {
+    const NO_EXTENDED_MASTER_SECRET: &str = "openssl_conf = openssl_init\n\
+         [openssl_init]\nssl_conf = ssl_module\n\
+         [ssl_module]\nsystem_default = tls_system_default\n\
+         [tls_system_default]\nOptions = -ExtendedMasterSecret\n";
+    let office = Office::open();
+    let conf = office.folder.path().join("openssl.cnf");
+    fs::write(&conf, NO_EXTENDED_MASTER_SECRET).unwrap();
+    let old = Start {
+        openssl_conf: Some(&conf),
+        ..Start::default()
+    };
+    let inner = inside("auth=MSCHAPV2", "bruno", "bird-cherry-8");
+    let [tls12, tls13] = TLS.map(|(_, tls)| office.network("PEAP", tls, &inner));
+    // wpa_supplicant says nothing more after this alert, so that there is no Access-Reject.
+    let login = office.start(&old, &tls12);
+    assert!(!login.accepted, "{}", login.said);
+    assert_eq!(office.counted("radius_eap_tls_alerts"), 1);
+    // Nothing is missing in TLS 1.3, which binds its keys always.
+    accepted_with_keys(&office.start(&old, &tls13));
+    let config = fs::read_to_string(office.lab.files.config()).unwrap();
+    let lenient = config.replace("[eap]\n", "[eap]\nrequire_extended_master_secret = false\n");
+    assert_ne!(lenient, config);
+    fs::write(office.lab.files.config(), lenient).unwrap();
+    office.lab.garthd.reload().unwrap();
+    let let_in = || office.start(&old, &tls12).keys_match.then_some(());
+    clock::wait_for("the new setting", RELOAD_MAX, let_in).unwrap();
+}
+
+#[test]
 fn reload_takes_another_certificate() {
     let office = Office::open();
     let tunnel = || {

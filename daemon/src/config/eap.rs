@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use garth_radius::eap::{EapMethod, TlsVersion};
+use garth_radius::eap::{EapMethod, TlsPolicy, TlsVersion};
 
 use super::diagnose::Problems;
 use super::raw;
@@ -42,6 +42,9 @@ pub(super) fn section(
         }
         None => Some(TlsVersion::default()),
     };
+    let extended_master_secret = raw
+        .require_extended_master_secret
+        .unwrap_or(TlsPolicy::default().extended_master_secret);
     let (certificate, client_ca) = (certificate?, raw.client_ca_file);
     let lacks = |method: EapMethod| match method {
         _ if method.needs_certificate() && certificate.is_none() => {
@@ -87,7 +90,10 @@ pub(super) fn section(
         certificate,
         client_ca,
         client_crls: raw.client_crl_files,
-        tls_min: tls_min?,
+        tls: TlsPolicy {
+            version_min: tls_min?,
+            extended_master_secret,
+        },
     }))
 }
 

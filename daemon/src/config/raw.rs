@@ -101,6 +101,7 @@ pub(super) struct Eap {
     #[serde(default)]
     pub(super) client_crl_files: Vec<PathBuf>,
     pub(super) tls_min: Option<Text>,
+    pub(super) require_extended_master_secret: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

@@ -649,6 +649,14 @@ fn eap_methods_are_by_default_those_there_are_files_for_and_never_md5() {
 }
 
 #[test]
+fn eap_demands_extended_master_secret_unless_it_is_told_otherwise() {
+    let demanded = |section: &str| taken(&eap(section)).eap.unwrap().tls.extended_master_secret;
+    assert!(demanded(""));
+    assert!(demanded("require_extended_master_secret = true"));
+    assert!(!demanded("require_extended_master_secret = false"));
+}
+
+#[test]
 fn eap_faults_are_told() {
     for (section, expected) in [
         ("methods = []", "eap.methods: there is none"),

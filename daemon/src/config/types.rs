@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use garth_radius::certificate::CertificateName;
 use garth_radius::dialect::Dialect;
-use garth_radius::eap::{EapMethod, TlsVersion};
+use garth_radius::eap::{EapMethod, TlsPolicy};
 use garth_radius::realm::Realms;
 use garth_store::TimeLimits;
 use garth_subscription::calendar::BillingZone;
@@ -347,8 +347,8 @@ pub struct Eap {
     pub client_ca: Option<PathBuf>,
     /// What these have revoked, in PEM.
     pub client_crls: Vec<PathBuf>,
-    /// The oldest TLS that is spoken.
-    pub tls_min: TlsVersion,
+    /// What is demanded of a peer's TLS.
+    pub tls: TlsPolicy,
 }
 
 /// `[portal]`.

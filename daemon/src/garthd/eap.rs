@@ -29,7 +29,7 @@ pub(super) fn settings(eap: &config::Eap) -> anyhow::Result<Arc<EapSettings>> {
             Some(authorities) => tls::client_trust("eap", authorities, &eap.client_crls)?,
             None => ClientTrust::default(),
         };
-        TlsSettings::new(certificates, key, clients, eap.tls_min)
+        TlsSettings::new(certificates, key, clients, eap.tls)
             .context("the certificates that [eap] names")
     });
     let settings = EapSettings::new(eap.methods.clone(), tls.transpose()?);

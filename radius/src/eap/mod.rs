@@ -44,7 +44,9 @@ use crate::reason::{DropReason, RejectReason};
 pub(crate) use self::prove::Subscribers;
 pub(crate) use self::sessions::State;
 pub use self::sessions::{ENDED_MAX, ENDED_SECONDS, LIFETIME_SECONDS, SESSIONS_MAX};
-pub use self::settings::{EapMethod, EapSettings, SettingsError, TlsSettings, TlsVersion};
+pub use self::settings::{
+    EapMethod, EapSettings, SettingsError, TlsPolicy, TlsSettings, TlsVersion,
+};
 
 /// Where challenges and States come from.
 pub trait Random: Send + Sync {

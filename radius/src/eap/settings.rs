@@ -64,6 +64,25 @@ pub enum TlsVersion {
     Tls13,
 }
 
+/// What is demanded of a peer's TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TlsPolicy {
+    /// The oldest version.
+    pub version_min: TlsVersion,
+    /// TLS 1.2 must bind its keys to the whole handshake (RFC 7627). Section 5.4 there forbids the methods in
+    /// TLS to go on without, because the keys may then be those of another handshake as well.
+    pub extended_master_secret: bool,
+}
+
+impl Default for TlsPolicy {
+    fn default() -> Self {
+        Self {
+            version_min: TlsVersion::default(),
+            extended_master_secret: true,
+        }
+    }
+}
+
 /// Why settings are refused. Always the operator's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -104,7 +123,7 @@ impl TlsSettings {
         certificates: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
         clients: impl Into<ClientTrust>,
-        version_min: TlsVersion,
+        policy: TlsPolicy,
     ) -> Result<Self, SettingsError> {
         let clients = clients.into();
         let authenticated = match clients.is_empty() {
@@ -113,11 +132,11 @@ impl TlsSettings {
                 certificates.clone(),
                 key.clone_key(),
                 Some(clients),
-                version_min,
+                policy,
             )?),
         };
         Ok(Self {
-            anonymous: server_config(certificates, key, None, version_min)?,
+            anonymous: server_config(certificates, key, None, policy)?,
             authenticated,
         })
     }
@@ -127,9 +146,9 @@ fn server_config(
     certificates: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     clients: Option<ClientTrust>,
-    version_min: TlsVersion,
+    policy: TlsPolicy,
 ) -> Result<ServerConfig, SettingsError> {
-    let versions: &[&SupportedProtocolVersion] = match version_min {
+    let versions: &[&SupportedProtocolVersion] = match policy.version_min {
         TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::Tls13 => &[&rustls::version::TLS13],
     };
@@ -147,6 +166,7 @@ fn server_config(
     // Nothing is resumed: a subscriber who lost access, or whose password was changed, proves anew.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
+    config.require_ems = policy.extended_master_secret;
     Ok(config)
 }
 

@@ -18,7 +18,7 @@ use crate::directory::{Access, Credential, Profile};
 use crate::eap::packet::{self, Code, Packet, Type};
 use crate::eap::{
     EapAnswer, EapMethod, EapRequest, EapServer, EapSettings, EapStep, Random, State, Subscribers,
-    TlsSettings, TlsVersion,
+    TlsPolicy, TlsSettings, TlsVersion,
 };
 use crate::mschap::NtHash;
 use crate::reason::RejectReason;
@@ -169,9 +169,17 @@ pub(super) static PKI: LazyLock<(Authority, Identity)> = LazyLock::new(|| {
 });
 
 pub(super) fn settings(methods: &[EapMethod], version_min: TlsVersion) -> Arc<EapSettings> {
+    let policy = TlsPolicy {
+        version_min,
+        ..TlsPolicy::default()
+    };
+    settings_with(methods, policy)
+}
+
+pub(super) fn settings_with(methods: &[EapMethod], policy: TlsPolicy) -> Arc<EapSettings> {
     let (authority, server) = &*PKI;
     let Identity { chain, key } = server.clone();
-    let tls = TlsSettings::new(chain, key, vec![authority.certificate()], version_min).unwrap();
+    let tls = TlsSettings::new(chain, key, vec![authority.certificate()], policy).unwrap();
     Arc::new(EapSettings::new(methods.to_vec(), Some(tls)).unwrap())
 }
 

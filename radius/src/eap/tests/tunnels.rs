@@ -13,7 +13,7 @@ use crate::authentication::Grant;
 use crate::directory::Access;
 use crate::eap::fragments::START_DATA;
 use crate::eap::packet::Type;
-use crate::eap::{EapMethod, EapSettings, SettingsError, TlsSettings, TlsVersion};
+use crate::eap::{EapMethod, EapSettings, SettingsError, TlsPolicy, TlsSettings, TlsVersion};
 use crate::reason::RejectReason;
 
 fn method(kind: Type) -> EapMethod {
@@ -136,10 +136,51 @@ fn peer_that_would_resume_does_a_whole_handshake() {
     }
 }
 
+/// A ClientHello of somebody who does not know the extended master secret: its extension has another number.
+fn without_extended_master_secret(mut data: Vec<u8>) -> Vec<u8> {
+    let mut places = data.windows(4);
+    let at = places.rposition(|part| part == [0, 23, 0, 0]);
+    data[at.unwrap()..][..2].copy_from_slice(&[0xFA, 0xFA]);
+    data
+}
+
+/// What the server says to such a ClientHello.
+fn said_without_extended_master_secret(demanded: bool) -> (Vec<u8>, Lab) {
+    let policy = TlsPolicy {
+        extended_master_secret: demanded,
+        ..TlsPolicy::default()
+    };
+    let mut lab = Lab::with(settings_with(&[EapMethod::Peap], policy));
+    let start = lab.begin("anonymous");
+    let mut peer = in_peap("bruno", PASSWORD)(false);
+    let hello = without_extended_master_secret(peer.answer(&start[5..]));
+    let said = lab.challenge(&response(start[1], Type::PEAP, &hello));
+    (said, lab)
+}
+
+#[test]
+fn tls12_without_the_extended_master_secret_is_refused_where_it_is_demanded() {
+    const ALERT: u8 = 21;
+    const HANDSHAKE: u8 = 22;
+    const HANDSHAKE_FAILURE: [u8; 2] = [2, 40];
+    let (said, mut lab) = said_without_extended_master_secret(true);
+    assert_eq!((said[5], said[6]), (0, ALERT));
+    assert!(said.ends_with(&HANDSHAKE_FAILURE));
+    assert_eq!(lab.server.alerts(), 1);
+    let end = lab.end(&response(said[1], Type::PEAP, &[0]));
+    assert_eq!(end, End::Reject(RejectReason::TlsFailed));
+    assert_eq!(lab.server.alerts(), 1);
+    // Flags, TLS Message Length, then the record of a ServerHello.
+    let (said, lab) = said_without_extended_master_secret(false);
+    assert_eq!(lab.server.alerts(), 0);
+    let record = if said[5] & 0x80 == 0 { 6 } else { 10 };
+    assert_eq!(said[record], HANDSHAKE);
+}
+
 #[test]
 fn eap_tls_without_an_authority_is_no_setting() {
     let Identity { chain, key } = PKI.1.clone();
-    let tls = TlsSettings::new(chain, key, Vec::new(), TlsVersion::Tls12).unwrap();
+    let tls = TlsSettings::new(chain, key, Vec::new(), TlsPolicy::default()).unwrap();
     let made = EapSettings::new(vec![EapMethod::Peap, EapMethod::Tls], Some(tls));
     assert!(matches!(made, Err(SettingsError::NoClientAuthority)));
 }
@@ -148,7 +189,7 @@ fn eap_tls_without_an_authority_is_no_setting() {
 fn certificate_that_does_not_fit_its_key_is_no_setting() {
     let chain = PKI.1.chain.clone();
     let key = PKI.0.client("bruno").key;
-    let made = TlsSettings::new(chain, key, Vec::new(), TlsVersion::Tls12);
+    let made = TlsSettings::new(chain, key, Vec::new(), TlsPolicy::default());
     assert!(matches!(made, Err(SettingsError::Certificate(_))));
 }
 
