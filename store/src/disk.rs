@@ -17,6 +17,7 @@ mod quote;
 mod requests;
 mod steps;
 mod subscription;
+mod unsettled;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -42,6 +43,7 @@ pub(crate) use subscription::{
     AnswerRecord, StoredSubscription, decode_answer, decode_indexed, decode_subscription,
     decode_unsealed, encode_answer, encode_subscription,
 };
+pub(crate) use unsettled::{decode_unsettled, encode_unsettled};
 
 /// The version that every row is written in.
 pub(crate) const ROW_VERSION: u8 = 1;

@@ -33,6 +33,7 @@ mod signature;
 mod store;
 mod tables;
 mod time_guard;
+mod unsettled;
 mod writer;
 
 pub use credential::{KeyId, NotAKey, SealedCredential, SealingKey, UnsealError};

@@ -152,6 +152,7 @@ pub(crate) fn load(mut db: Database, options: Options) -> Result<(Shared, Opened
         limits: options.limits,
         quote_key,
         keys,
+        resumed_at: meta.committed_at,
         counters: Counters::default(),
     };
     shared.publish_meta(&meta);

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_of_unsettled_sessions_waits_in_the_lane_that_commands_pass_by() {
+        let queue = Queue::new();
+        let noted = Write::NoteUnsettled(Vec::new(), Box::new(|_| {}));
+        queue.push(noted).unwrap();
+        queue.push(command()).unwrap();
+        assert_eq!(taken(&queue), (1, 0));
+        assert_eq!(taken(&queue), (0, 1));
+    }
+
+    #[test]
     fn a_full_lane_is_busy_and_the_other_is_not() {
         let queue = Queue::new();
         for _ in 0..COMMAND_LANE_MAX {

@@ -8,7 +8,7 @@ use garth_subscription::journal::{EntryId, JournalEntry};
 use garth_subscription::quote::{Offer, Quote};
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Subscriber, UserName};
 use garth_subscription::text::{ActorName, Message, PaymentId, PlanId, Reason};
-use garth_subscription::{Facts, Money, Timestamp};
+use garth_subscription::{Access, Facts, Money, Timestamp};
 use uuid::Uuid;
 
 use crate::credential::SealedCredential;
@@ -180,6 +180,19 @@ pub enum AccountingStatus {
     AccountingOn,
     /// The NAS stops: none of its sessions lives any more.
     AccountingOff,
+}
+
+/// A live session that may have something else than its subscription is entitled to: its NAS was not told, has
+/// not proven that it did what it was told, or does not do it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Unsettled {
+    /// When the session began: a NAS that counts its ids from the start again makes another one under its key.
+    pub started_at: Timestamp,
+    /// What the NAS was told last; [`Access::Full`] is that with a plan or rates that it has no more. `None`:
+    /// one of several things.
+    pub told: Option<Access>,
+    /// Whether operators were told of it.
+    pub is_alarm: bool,
 }
 
 /// One accounting record to be kept.

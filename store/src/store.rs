@@ -32,6 +32,9 @@ pub const IMPORT_BATCH_MAX: usize = crate::queue::BULK_RECORDS_PER_COMMIT;
 /// The most accounting records in one piece of a batch.
 pub const ACCOUNTING_BATCH_MAX: usize = 1_024;
 
+/// The most unsettled sessions in one piece of what is noted of them.
+pub(crate) const UNSETTLED_BATCH_MAX: usize = 4_096;
+
 /// Where the store learns the time.
 pub trait Clock: Send + Sync {
     /// The wall clock. The store makes it effective (E3, E13): see [`Store::now`].
@@ -285,6 +288,12 @@ impl Store {
         self.shared().now()
     }
 
+    /// The last commit before the file was opened: whatever ran then had all that is older to work with.
+    #[must_use]
+    pub fn resumed_at(&self) -> Timestamp {
+        self.shared().resumed_at
+    }
+
     /// What keeps time from being let on (E3, E13): at most one hold of the clock and one of the
     /// breaker. Nothing in a normal life.
     #[must_use]
@@ -524,14 +533,8 @@ impl Store {
         while !records.is_empty() {
             let after = records.split_off(records.len().min(ACCOUNTING_BATCH_MAX));
             let piece = std::mem::replace(&mut records, after);
-            let (answer, answered) = std::sync::mpsc::sync_channel(1);
             let len = piece.len();
-            let reply: Reply<Vec<usize>> = Box::new(move |result| {
-                // Whoever asked may have gone; the record is kept all the same.
-                answer.try_send(result).unwrap_or_default();
-            });
-            self.shared().queue.push(Write::Account(piece, reply))?;
-            let places = answered.recv().unwrap_or_else(|_| Err(stopped()))?;
+            let places = self.ask_blocking(|reply| Write::Account(piece, reply))?;
             refused.extend(places.into_iter().map(|place| done + place));
             done += len;
         }
@@ -542,6 +545,20 @@ impl Store {
     /// still work.
     pub fn close(&self) {
         self.0.close();
+    }
+
+    /// Sends a write to the writer and blocks until its answer is there.
+    pub(crate) fn ask_blocking<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(Reply<T>) -> Write,
+    ) -> Result<T, WriteError> {
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        let reply: Reply<T> = Box::new(move |result| {
+            // Whoever asked may have gone; what was asked is done all the same.
+            answer.try_send(result).unwrap_or_default();
+        });
+        self.shared().queue.push(write(reply))?;
+        answered.recv().unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Sends a write to the writer and waits for its answer.

@@ -10,6 +10,7 @@
 //! | `journal_by_subscription` | id, sequence | – |
 //! | `agenda` | instant, id | – |
 //! | `live_sessions` | NAS, Acct-Session-Id | session |
+//! | `unsettled_sessions` | NAS, Acct-Session-Id | what its NAS was told, which has not followed |
 //! | `closed_sessions` | session key, stop instant | session |
 //! | `closed_by_time` | stop instant, session key | – |
 //! | `closed_by_subscription` | id, stop instant, session key | – |
@@ -79,6 +80,9 @@ pub(crate) const JOURNAL_BY_SUBSCRIPTION: Definition<(u128, u64), ()> =
     Definition::new("journal_by_subscription");
 pub(crate) const AGENDA: Definition<(u64, u128), ()> = Definition::new("agenda");
 pub(crate) const LIVE_SESSIONS: Definition<Octets, Octets> = Definition::new("live_sessions");
+/// Files of before it was there have it from the first session on that a NAS does not move at once.
+pub(crate) const UNSETTLED_SESSIONS: Definition<Octets, Octets> =
+    Definition::new("unsettled_sessions");
 pub(crate) const CLOSED_SESSIONS: Definition<(Octets, u64), Octets> =
     Definition::new("closed_sessions");
 pub(crate) const CLOSED_BY_TIME: Definition<(u64, Octets), ()> = Definition::new("closed_by_time");
@@ -121,6 +125,7 @@ impl<'txn> Tables<'txn> {
     /// Opens them, once every table is there.
     pub(crate) fn create(txn: &'txn WriteTransaction) -> Result<Self, Fault> {
         txn.open_table(LIVE_SESSIONS)?;
+        txn.open_table(UNSETTLED_SESSIONS)?;
         txn.open_table(ACCOUNTING_FOLDS)?;
         txn.open_table(USAGE)?;
         requests::create(txn)?;

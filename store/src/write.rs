@@ -12,7 +12,7 @@ use garth_subscription::{Actor, Decision, Money, Order, Refusal, Timestamp};
 
 use crate::read::HISTORY_MAX;
 use crate::record::{
-    AccountingRecord, Checkout, CheckoutId, QuoteId, SessionKey, StoredQuote, Ticket,
+    AccountingRecord, Checkout, CheckoutId, QuoteId, SessionKey, StoredQuote, Ticket, Unsettled,
 };
 use crate::time_guard::{Hold, HoldKind, TimeHold};
 use crate::writer::{OPEN_TICKETS_MAX, PENDING_REVERTS_MAX};
@@ -198,7 +198,11 @@ pub(crate) enum Write {
     MakeQuote(QuoteRequest, Reply<StoredQuote>),
     CloseTicket(EntryId, Actor, Option<Reason>, Reply<Ticket>),
     DismissNotice(SubscriptionId, u64, Reply<bool>),
+    NoteUnsettled(Vec<UnsettledChange>, Reply<()>),
 }
+
+/// A session whose NAS has not followed; with nothing, one that is to be forgotten as such.
+pub type UnsettledChange = (SessionKey, Option<Unsettled>);
 
 /// Where an answer goes. It must not block.
 pub(crate) type Reply<T> = Box<dyn FnOnce(Result<T, WriteError>) + Send>;
@@ -209,7 +213,7 @@ impl Write {
     /// Whether it waits in the lane that commands pass by.
     pub(crate) const fn is_bulk(&self) -> bool {
         match self {
-            Self::Import(..) | Self::Account(..) => true,
+            Self::Import(..) | Self::Account(..) | Self::NoteUnsettled(..) => true,
             Self::Command(..)
             | Self::Add(..)
             | Self::OpenCheckout(..)
@@ -231,6 +235,7 @@ impl Write {
         match self {
             Self::Import(news, _, _) => news.len(),
             Self::Account(records, _) => records.len(),
+            Self::NoteUnsettled(changes, _) => changes.len(),
             Self::Command(..)
             | Self::Add(..)
             | Self::OpenCheckout(..)
@@ -256,7 +261,8 @@ impl Write {
             Self::Account(_, reply) => reply(Err(why)),
             Self::OpenCheckout(_, reply)
             | Self::AttachCheckout(_, _, reply)
-            | Self::ExpireCheckout(_, reply) => reply(Err(why)),
+            | Self::ExpireCheckout(_, reply)
+            | Self::NoteUnsettled(_, reply) => reply(Err(why)),
             Self::ApplyPlans(_, _, reply) => reply(Err(why)),
             Self::FireDue(reply) => reply(Err(why)),
             Self::ConfirmHold(_, _, reply) => reply(Err(why)),

@@ -21,6 +21,7 @@ mod requests;
 mod subscriptions;
 mod time;
 mod timer;
+mod unsettled;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) quote_key: QuoteKey,
     pub(crate) keys: KeyRing,
+    /// The last commit before the file was opened.
+    pub(crate) resumed_at: Timestamp,
     pub(crate) counters: Counters,
     pub(crate) time: Effective,
     pub(crate) holds: ArcSwap<Vec<TimeHold>>,
@@ -510,6 +513,9 @@ impl Batch<'_> {
             }
             Write::DismissNotice(id, sequence, reply) => {
                 settle(self.dismiss_notice(id, sequence), reply, answers)
+            }
+            Write::NoteUnsettled(changes, reply) => {
+                settle(self.note_unsettled(&changes), reply, answers)
             }
         }
     }

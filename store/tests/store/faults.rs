@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use garth_store::index::Content;
 use garth_store::record::{
-    AccountingRecord, AccountingStatus, CheckoutId, Notice, Session, Ticket,
+    AccountingRecord, AccountingStatus, CheckoutId, Notice, Session, SessionKey, Ticket, Unsettled,
 };
 use garth_store::write::WriteError;
 use garth_store::{Limits, Options, Store};
+use garth_subscription::Access;
 use garth_subscription::command::{Command, PauseEnd, Role};
 use garth_subscription::revert::{RevertAsk, RevertId};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::disk::{Disk, Left};
 use crate::world::{
     Recorder, TestClock, actor, at, capture, cash, check, checkout, id, months, new, operator,
-    options, pause, plan, record, request, wait,
+    options, pause, plan, record, request, session_key, wait,
 };
 
 /// A store that is used step by step, always at the same instants.
@@ -25,7 +26,7 @@ struct Run {
     recorder: Arc<Recorder>,
 }
 
-const STEPS: usize = 20;
+const STEPS: usize = 22;
 
 fn small(clock: &Arc<TestClock>, recorder: &Arc<Recorder>) -> Options {
     Options {
@@ -102,6 +103,8 @@ impl Run {
             12 => wait(self.store.fire_due()).map(drop),
             13 => self.account(AccountingStatus::Stop, 500),
             14 => self.plans(&["home-100", "home-500"]),
+            21 => self.unsettled(&[(1, Some(true)), (2, Some(false))]),
+            22 => self.unsettled(&[(1, None), (2, Some(true)), (3, Some(false))]),
             _ => self.step_of_people(step),
         }
     }
@@ -174,6 +177,20 @@ impl Run {
         Ok(())
     }
 
+    /// Notes sessions that operators were told of, or not, and forgets those with nothing.
+    fn unsettled(&self, changes: &[(u32, Option<bool>)]) -> Result<(), WriteError> {
+        let change = |(n, is_alarm): &(u32, Option<bool>)| {
+            let unsettled = is_alarm.map(|is_alarm| Unsettled {
+                started_at: at(&instant(4)),
+                told: Some(Access::Garden),
+                is_alarm,
+            });
+            (session_key(&format!("s{n}")), unsettled)
+        };
+        self.store
+            .note_unsettled(changes.iter().map(change).collect())
+    }
+
     fn papers(&self) -> Papers {
         let request = RevertId(Uuid::from_u128(1));
         let request = self.store.revert_request(request).unwrap();
@@ -205,6 +222,7 @@ impl Run {
                 .map(|checkout| format!("{:?}", std::mem::discriminant(&checkout.state))),
             payments: ["desk-1", "pay-1", "pay-2"].map(|name| paid(name).is_some()),
             papers: self.papers(),
+            unsettled: self.store.unsettled_sessions().unwrap(),
         }
     }
 }
@@ -220,6 +238,7 @@ struct State {
     checkout: Option<String>,
     payments: [bool; 3],
     papers: Papers,
+    unsettled: Vec<(SessionKey, Unsettled)>,
 }
 
 /// What people wait for.
@@ -255,6 +274,11 @@ fn reference(created: &Disk) -> (Vec<State>, u64) {
         notices: 0,
     };
     assert_eq!(states[STEPS].papers, done);
+    let is_alarm = |(_, one): &(SessionKey, Unsettled)| one.is_alarm;
+    for state in &states[STEPS - 1..] {
+        let alarms: Vec<bool> = state.unsettled.iter().map(is_alarm).collect();
+        assert_eq!(alarms, [true, false]);
+    }
     // The last fold is when the store closes.
     assert!(run.store.status().folds > 0);
     drop(run);

@@ -21,5 +21,6 @@ mod rows;
 mod schema_2;
 mod schema_3;
 mod tickets;
+mod unsettled;
 mod usage;
 mod world;
