@@ -622,6 +622,57 @@ fn the_state_of_daemon_garden_and_portal_is_shown() {
 }
 
 #[test]
+fn sessions_are_disconnected_by_name_or_one_by_one_and_every_answer_is_told() {
+    let world = populated();
+    for session in [b"81", b"82", b"83"] {
+        world.logs_in("user0000001", session);
+    }
+    let results = |arguments: &[&str]| {
+        let answers = world.json(arguments);
+        let each = answers.as_array().unwrap().iter();
+        let mut told: Vec<(String, String)> = each
+            .map(|one| {
+                let session = one["acct_session_id"].as_str().unwrap().to_owned();
+                (session, one["result"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    let pair = |session: &str, result: &str| (session.to_owned(), result.to_owned());
+    let all = |results: [&str; 3]| {
+        let each = ["81", "82", "83"].into_iter().zip(results);
+        each.map(|(session, result)| pair(session, result))
+            .collect::<Vec<_>>()
+    };
+    let by_name = ["session", "disconnect", "user0000001"];
+    assert_eq!(
+        results(&[&by_name[..], &["--dry-run"]].concat()),
+        all(["dry_run"; 3])
+    );
+    assert_eq!(
+        results(&by_name),
+        all(["acknowledged", "refused", "acknowledged"])
+    );
+    let told = world.ok(&by_name);
+    assert!(
+        told.contains("Session Context Not Removable (Error-Cause 504)") && told.contains("ended"),
+        "{told}"
+    );
+    let nas = "pppoe-1/192.0.2.1";
+    let one = ["session", "disconnect", "--nas", nas, "--session", "83"];
+    assert_eq!(results(&one), [pair("83", "acknowledged")]);
+    for (nas, session) in [(nas, "84"), ("pppoe-2", "83"), ("pppoe-1/192.0.2.2", "83")] {
+        let nobody = ["session", "disconnect", "--nas", nas, "--session", session];
+        let (code, error) = world.refused(&nobody);
+        assert!(
+            code == 1 && error.contains("no such live session"),
+            "{code} {error}"
+        );
+    }
+}
+
+#[test]
 fn nases_are_listed_shown_and_probed() {
     let world = World::empty();
     let list = world.ok(&["nas", "list"]);

@@ -13,7 +13,7 @@ use garth_daemon::admin::{
     bind, serve,
 };
 use garth_daemon::config::Roles;
-use garth_store::record::Session;
+use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, Session, SessionKey};
 use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey, Store};
 use garth_subscription::Timestamp;
 use garth_subscription::facts::SubscriptionId;
@@ -93,6 +93,9 @@ fn probe(address: Option<IpAddr>) -> ProbeBody {
     }
 }
 
+/// A session that its NAS does not end.
+pub(crate) const REFUSED: &[u8] = b"82";
+
 struct TestNetwork;
 
 impl Network for TestNetwork {
@@ -117,8 +120,15 @@ impl Network for TestNetwork {
         })
     }
 
-    fn disconnect(&self, _: Session) -> Answer<'_, DisconnectAnswer> {
-        Box::pin(async { DisconnectAnswer::Acknowledged })
+    fn disconnect(&self, session: Session) -> Answer<'_, DisconnectAnswer> {
+        let answer = match &*session.key.acct_session_id {
+            REFUSED => DisconnectAnswer::Refused {
+                error_cause: Some(504),
+                error_cause_name: Some("Session Context Not Removable".to_owned()),
+            },
+            _ => DisconnectAnswer::Acknowledged,
+        };
+        Box::pin(async { answer })
     }
 
     fn nas_list(&self) -> Answer<'_, Result<Vec<NasBody>, String>> {
@@ -164,6 +174,7 @@ impl Network for TestNetwork {
 /// A served store; stopped when dropped.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
+    store: Store,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -191,19 +202,20 @@ impl World {
             };
             let store = Store::open(&path.join("garth.redb"), options).unwrap();
             let tz = "Europe/Vienna".parse().unwrap();
-            let admin = Admin::new(store, Arc::new(TestNetwork), tz, Roles::default());
+            let admin = Admin::new(store.clone(), Arc::new(TestNetwork), tz, Roles::default());
             runtime.block_on(async {
                 let listener = bind(&path.join("admin.sock")).unwrap();
-                ready.send(()).unwrap();
+                ready.send(store).unwrap();
                 serve(admin, listener, async {
                     stopped.await.unwrap();
                 })
                 .await;
             });
         });
-        is_ready.recv().unwrap();
+        let store = is_ready.recv().unwrap();
         Self {
             folder,
+            store,
             stop: Some(stop),
             server: Some(server),
         }
@@ -221,6 +233,33 @@ impl World {
         let path = self.folder.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
+    }
+
+    /// A session of `user_name` begins.
+    pub(crate) fn logs_in(&self, user_name: &str, acct_session_id: &[u8]) {
+        let record = AccountingRecord {
+            status: AccountingStatus::Start,
+            key: SessionKey {
+                nas: "pppoe-1/192.0.2.1".into(),
+                acct_session_id: acct_session_id.into(),
+            },
+            class: None,
+            user_name: Some(user_name.parse().unwrap()),
+            mac: None,
+            framed_ipv4: None,
+            framed_ipv6: None,
+            delegated_ipv6: None,
+            further_ipv6: Box::default(),
+            nas_names: NasNames::default(),
+            nas_port: None,
+            nas_port_id: None,
+            input_octets: 0,
+            output_octets: 0,
+            session_time: 0,
+            terminate_cause: None,
+            delay_seconds: 0,
+        };
+        assert!(self.store.account(vec![record]).unwrap().is_empty());
     }
 
     /// Imports JSON Lines from standard input.

@@ -237,7 +237,7 @@ pub(in crate::ctl) enum Session {
     /// Ask the NAS to end the sessions of a subscription, or one session
     #[command(
         after_help = "Examples:\n  garthctl session disconnect user0000001\n  \
-        garthctl session disconnect --nas pppoe-1 --session 8000002a"
+        garthctl session disconnect --nas pppoe-1/192.0.2.1 --session 8000002a"
     )]
     Disconnect {
         /// Whose: id, username, MAC address or external id
@@ -247,7 +247,7 @@ pub(in crate::ctl) enum Session {
             conflicts_with = "nas"
         )]
         name: Option<String>,
-        /// At which NAS
+        /// At which NAS, as in the list
         #[arg(long, requires = "session")]
         nas: Option<String>,
         /// Which session (Acct-Session-Id)
