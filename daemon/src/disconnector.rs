@@ -13,7 +13,7 @@ use garth_store::Store;
 use garth_store::record::{Session, SessionKey};
 
 use crate::admin::DisconnectAnswer;
-use crate::dynamic_authorization::{Answered, Ask, Client, Identifiers, Outcome, Request};
+use crate::dynamic_authorization::{Answered, Ask, BUSY, Client, Identifiers, Outcome, Request};
 
 /// Acct-Terminate-Cause "Admin Reset" (RFC 2866 section 5.10): what a session closed by us is given.
 const ADMIN_RESET: u32 = 6;
@@ -94,19 +94,32 @@ impl Disconnector {
         }
     }
 
-    /// Asks the NAS of a session for `request`, and waits for what it says.
-    pub(crate) async fn ask(&self, nases: &Nases, session: &Session, request: Request) -> Answered {
+    /// Asks the NAS of a session for `request`, and waits for what it says; before others if it `goes_first`.
+    pub(crate) async fn ask(
+        &self,
+        nases: &Nases,
+        session: &Session,
+        request: Request,
+        goes_first: bool,
+    ) -> Answered {
         let Some(nas) = nases.asked_about(&session.key) else {
             return Answered::not_sent("the NAS is not configured to be asked");
         };
         let Some(to) = place(nas, nas_address(&session.key)) else {
             return Answered::not_sent("the address of the NAS is not known");
         };
-        self.ask_at(nases, nas, to, Identifiers::of(session), request)
-            .await
+        let ask = Ask {
+            nas: Arc::clone(nas),
+            settings: Arc::clone(&nases.settings),
+            to,
+            identifiers: Identifiers::of(session),
+            request,
+            goes_first,
+        };
+        self.client.ask(ask).await
     }
 
-    /// Asks `nas` at `to`, and waits for what it says.
+    /// Asks `nas` at `to` for somebody who waits, and waits for what it says.
     pub(crate) async fn ask_at(
         &self,
         nases: &Nases,
@@ -121,6 +134,7 @@ impl Disconnector {
             to,
             identifiers,
             request,
+            goes_first: true,
         };
         self.client.ask(ask).await
     }
@@ -131,7 +145,7 @@ impl Disconnector {
         if nases.asked_about(&session.key).is_none() {
             return DisconnectAnswer::NotConfigured;
         }
-        let answered = self.ask(&nases, &session, Request::Disconnect).await;
+        let answered = self.ask(&nases, &session, Request::Disconnect, true).await;
         match answered.outcome {
             Outcome::Ack => DisconnectAnswer::Acknowledged,
             Outcome::Nak(Some(
@@ -149,6 +163,9 @@ impl Disconnector {
                 millis: answered.millis,
             },
             Outcome::NotSent(detail) => DisconnectAnswer::Failed { detail },
+            Outcome::Busy => DisconnectAnswer::Failed {
+                detail: BUSY.to_owned(),
+            },
         }
     }
 

@@ -17,7 +17,7 @@ use garth_subscription::Timestamp;
 
 use crate::admin::wire::{NasBody, NasDetailBody, ProbeBody, ProbedBody, RequestsBody};
 use crate::disconnector::{Disconnector, Nases, nas_address, nas_name, place};
-use crate::dynamic_authorization::{Answered, Counts, Identifiers, Move, Outcome, Request};
+use crate::dynamic_authorization::{Answered, BUSY, Counts, Identifiers, Move, Outcome, Request};
 use crate::follower::Alarms;
 use crate::radius::radsec::RadSec;
 
@@ -331,6 +331,10 @@ fn probed(answered: Answered) -> ProbedBody {
             body.detail = Some(detail);
             "not_sent"
         }
+        Outcome::Busy => {
+            body.detail = Some(BUSY.to_owned());
+            "not_sent"
+        }
     }
     .to_owned();
     body
@@ -338,13 +342,19 @@ fn probed(answered: Answered) -> ProbedBody {
 
 /// Whether sessions at the NAS can be moved, and what its answers mean.
 fn verdict(disconnect: &Answered, coa: &Answered, has_coa: bool) -> (bool, Vec<String>) {
-    use Outcome::{NotSent, Silence};
+    use Outcome::{Busy, NotSent, Silence};
     if let (Silence, Silence) = (&disconnect.outcome, &coa.outcome) {
         return (false, SILENCE.map(str::to_owned).to_vec());
     }
     if let (NotSent(why), _) | (_, NotSent(why)) = (&disconnect.outcome, &coa.outcome) {
         let text = format!("The request could not be sent: {why}.");
         return (false, vec![text]);
+    }
+    if disconnect.outcome == Busy || coa.outcome == Busy {
+        return (
+            false,
+            vec![format!("The request could not be sent: {BUSY}.")],
+        );
     }
     let mut text = Vec::new();
     let ends = meaning("Disconnect-Request", &disconnect.outcome, &mut text);
@@ -391,6 +401,7 @@ fn meaning(request: &str, outcome: &Outcome, text: &mut Vec<String>) -> bool {
             "nothing, while it answers the other kind: switch this kind on at the NAS".to_owned(),
         ),
         Outcome::NotSent(why) => (false, why.clone()),
+        Outcome::Busy => (false, BUSY.to_owned()),
     };
     text.push(format!("{request}: {words}."));
     works

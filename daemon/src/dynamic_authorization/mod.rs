@@ -3,7 +3,8 @@
 //! One task owns all requests under way; whoever asks holds a [`Client`]. Each request has a source port and an
 //! identifier of its own for as long as a NAS may remember them: 256 identifiers a port, so as many ports are
 //! bound as are needed, [`SOURCE_PORTS`] for each address family at most. With all of them one NAS is asked
-//! 16,384 times in 300 seconds; what is beyond waits. One session has one request under way at a time: a NAS may
+//! 16,384 times in 300 seconds, and a quarter of that is for requests that go first; who asks for more is told to
+//! come again ([`Outcome::Busy`]). One session has one request under way at a time: a NAS may
 //! drop the second, and their order would be anybody's guess.
 //!
 //! What arrives and answers nothing, or was not made with the secret, is ignored: the request is sent again. So
@@ -128,6 +129,8 @@ pub(crate) struct Ask {
     pub(crate) to: SocketAddr,
     pub(crate) identifiers: Identifiers,
     pub(crate) request: Request,
+    /// Whether somebody waits for it: there are identifiers for such requests alone.
+    pub(crate) goes_first: bool,
 }
 
 impl Ask {
@@ -162,7 +165,12 @@ pub(crate) enum Outcome {
     Silence,
     /// It could not be asked, for that reason.
     NotSent(String),
+    /// It cannot be asked now: its identifiers were used a short time ago.
+    Busy,
 }
+
+/// What operators are told of [`Outcome::Busy`].
+pub(crate) const BUSY: &str = "this NAS was sent so many requests in the last 300 seconds that no identifier is free; try again in a minute";
 
 /// What came of it, and what it took.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -177,8 +185,17 @@ pub(crate) struct Answered {
 impl Answered {
     /// Nothing was sent.
     pub(crate) fn not_sent(why: impl Into<String>) -> Self {
+        Self::at_once(Outcome::NotSent(why.into()))
+    }
+
+    /// Nothing could be sent now.
+    pub(crate) const fn busy() -> Self {
+        Self::at_once(Outcome::Busy)
+    }
+
+    const fn at_once(outcome: Outcome) -> Self {
         Self {
-            outcome: Outcome::NotSent(why.into()),
+            outcome,
             attempts: 0,
             millis: 0,
         }
@@ -205,7 +222,7 @@ impl Counts {
             Outcome::Ack => count.acknowledged += 1,
             Outcome::Nak(_) => count.refused += 1,
             Outcome::Silence => count.unanswered += 1,
-            Outcome::NotSent(_) => {}
+            Outcome::NotSent(_) | Outcome::Busy => {}
         }
     }
 
@@ -242,13 +259,18 @@ struct Asked {
 impl Client {
     /// A client and the task that does its work; nothing is sent before that runs.
     pub(crate) fn new(now: task::Clock) -> (Self, Task) {
+        Self::with_ports(SOURCE_PORTS, now)
+    }
+
+    /// The same with so many source ports, [`SOURCE_PORTS`] at most.
+    pub(crate) fn with_ports(ports: u16, now: task::Clock) -> (Self, Task) {
         let (asks, asked) = mpsc::channel(ASKED_MAX);
         let counts = Counts::default();
         let client = Self {
             asks,
             counts: counts.clone(),
         };
-        (client, Task::new(asked, counts, now))
+        (client, Task::new(ports, asked, counts, now))
     }
 
     /// Asks, and waits for what the NAS says.

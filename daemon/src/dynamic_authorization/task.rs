@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::sockets::{Arrived, Sockets};
-use super::{About, Answered, Asked, Counts, Outcome, SOURCE_PORTS};
+use super::{About, Answered, Asked, Counts, Outcome};
 use crate::garthd::stop::Stop;
 
 /// The wall clock: Event-Timestamp is compared with the clock of the NAS.
 pub(crate) type Clock = fn() -> Timestamp;
 
-/// How often it is looked whether what waits for an identifier can go.
+/// How often it is looked whether what waits for its session can go.
 const BACKLOG_EVERY: Duration = Duration::from_secs(1);
 
 /// Owns the requests under way.
@@ -29,7 +29,8 @@ pub(crate) struct Task {
     asked: mpsc::Receiver<Asked>,
     /// Who waits for the answer about a session.
     waiting: HashMap<About, Waiting>,
-    /// What could not go yet: as many as ask at a time, which the follower and the admin API bound.
+    /// Whose session has another request under way: as many as ask at a time, which the follower and the admin
+    /// API bound.
     backlog: VecDeque<Asked>,
     counts: Counts,
     now: Clock,
@@ -43,10 +44,15 @@ struct Waiting {
 }
 
 impl Task {
-    pub(super) fn new(asked: mpsc::Receiver<Asked>, counts: Counts, now: Clock) -> Self {
+    pub(super) fn new(
+        ports: u16,
+        asked: mpsc::Receiver<Asked>,
+        counts: Counts,
+        now: Clock,
+    ) -> Self {
         let (sockets, arrived) = Sockets::new();
         Self {
-            exchanges: Exchanges::new(SOURCE_PORTS),
+            exchanges: Exchanges::new(ports),
             sockets,
             arrived,
             asked,
@@ -125,6 +131,7 @@ impl Task {
             session: asked.ask.identifiers.session(),
             request: asked.ask.request(),
             event_timestamp: UnixSeconds(seconds),
+            goes_first: asked.ask.goes_first,
         };
         match self.exchanges.ask(now, &ask, about.clone()) {
             Ok(()) => {
@@ -135,11 +142,12 @@ impl Task {
                 };
                 self.waiting.insert(about, waiting);
             }
-            Err(AskError::Full | AskError::NoIdentifier(_) | AskError::SessionBusy) => {
-                self.backlog.push_back(asked);
+            Err(AskError::SessionBusy) => self.backlog.push_back(asked),
+            // Who asked may be gone.
+            Err(AskError::Full | AskError::NoIdentifier(_)) => {
+                drop(asked.answer.send(Answered::busy()));
             }
             Err(error @ AskError::Request(_)) => {
-                // Who asked may be gone.
                 drop(asked.answer.send(Answered::not_sent(error.to_string())));
             }
         }

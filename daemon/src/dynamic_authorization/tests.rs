@@ -75,6 +75,7 @@ impl World {
                 nas_names: NasNames::default(),
             },
             request,
+            goes_first: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use garth_radius::dialect::Dialect;
-use garth_radius::dynamic::ladder::{Goal, Ladder, LadderInput, LadderStep, State};
+use garth_radius::dynamic::ladder::{Ladder, LadderInput, LadderStep, State};
 use garth_radius::server::{GardenSettings, Given, Rates};
 use garth_store::record::Session;
 use garth_subscription::Timestamp;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::entitlement::{Entitlement, Told};
 use super::evidence::{Claim, Verdict, Watch, watch_max};
+use super::queue::Urgency;
 use super::terms::Terms;
 use crate::dynamic_authorization::{Move, Request};
 
@@ -32,8 +33,8 @@ pub(super) enum Rung {
 pub(super) enum Phase {
     /// Its turn.
     Waiting(Rung),
-    /// The answer of its NAS.
-    UnderWay,
+    /// The answer of its NAS to the request of that number.
+    UnderWay(u64),
     /// Proof of what the NAS has acknowledged.
     Watching(Watched),
     /// The end of a pause.
@@ -70,17 +71,13 @@ pub(super) struct Effort {
 impl Effort {
     /// At the foot of the ladder.
     pub(super) fn begin(from: Told, wanted: Entitlement, dialect: &Dialect) -> (Self, LadderStep) {
-        let goal = match wanted {
-            Entitlement::Full { .. } => Goal::Full,
-            Entitlement::Garden => Goal::Garden,
-            Entitlement::Reject => Goal::End,
-        };
-        let (ladder, step) = Ladder::new(goal, dialect);
+        let (ladder, step) = Ladder::new(wanted.goal(), dialect);
         let effort = Self {
             wanted,
             from,
             ladder,
-            phase: Phase::UnderWay,
+            // Until the step is taken.
+            phase: Phase::Waiting(Rung::Disconnect),
             wake_at: None,
         };
         (effort, step)
@@ -91,6 +88,16 @@ impl Effort {
         let (ladder, step) = self.ladder.next(input);
         self.ladder = ladder;
         step
+    }
+
+    /// How soon it has its turn.
+    pub(super) const fn urgency(&self) -> Urgency {
+        match (self.from, self.wanted) {
+            (_, Entitlement::Garden | Entitlement::Reject) => Urgency::Wall,
+            (Told::Is(Entitlement::Full { .. }), Entitlement::Full { .. }) => Urgency::Rate,
+            // Who may be blocked.
+            (Told::Is(_) | Told::Unknown, Entitlement::Full { .. }) => Urgency::Release,
+        }
     }
 
     /// What the NAS is asked for on that rung.
@@ -135,7 +142,7 @@ impl Effort {
         match &mut self.phase {
             Phase::Watching(watched) => watched.until = until,
             Phase::Waiting(_)
-            | Phase::UnderWay
+            | Phase::UnderWay(_)
             | Phase::Pausing
             | Phase::Forgetting
             | Phase::Forgotten

@@ -10,6 +10,7 @@
 //! The last cell: the wall of this router is there or gone already, and a Disconnect would cost the subscriber a
 //! new login for no more than another rate, which the next login has anyway.
 
+use garth_radius::dynamic::ladder::Goal;
 use garth_store::index::Entry;
 use garth_subscription::{Access, Timestamp, standing};
 
@@ -44,7 +45,32 @@ impl Entitlement {
             Access::Reject => Self::Reject,
         }
     }
+
+    /// Where its ladder leads to.
+    pub(super) const fn goal(self) -> Goal {
+        match self {
+            Self::Full { .. } => Goal::Full,
+            Self::Garden => Goal::Garden,
+            Self::Reject => Goal::End,
+        }
+    }
+
+    /// What of it outlives the process: plans have other numbers after a restart.
+    pub(super) const fn access(self) -> Access {
+        match self {
+            Self::Full { .. } => Access::Full,
+            Self::Garden => Access::Garden,
+            Self::Reject => Access::Reject,
+        }
+    }
 }
+
+/// Full access with a plan, or rates, that are not those of now.
+pub(super) const ANOTHER_PLAN: Entitlement = Entitlement::Full {
+    plan: u32::MAX,
+    down_kbps: 0,
+    up_kbps: 0,
+};
 
 /// What a session was told last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,6 +79,21 @@ pub(super) enum Told {
     Is(Entitlement),
     /// One of several things.
     Unknown,
+}
+
+impl Told {
+    /// As it was noted of a session that is entitled to `wanted` now. Full access was another one than that when
+    /// it was noted; should it be that again, the session is told once more.
+    pub(super) fn noted(told: Option<Access>, wanted: Entitlement) -> Self {
+        match told {
+            // Who is entitled to nothing has no session in any case.
+            _ if wanted == Entitlement::Reject => Self::Unknown,
+            None => Self::Unknown,
+            Some(Access::Full) => Self::Is(ANOTHER_PLAN),
+            Some(Access::Garden) => Self::Is(Entitlement::Garden),
+            Some(Access::Reject) => Self::Is(Entitlement::Reject),
+        }
+    }
 }
 
 /// How a NAS is told.

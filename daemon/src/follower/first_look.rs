@@ -1,24 +1,25 @@
 //! What a session was told that is seen for the first time: after a restart, or since its Access-Accept.
 //!
-//! Nothing of it is stored: it follows from the subscription's facts, from its journal, and from when the session
-//! began and was last heard of.
+//! What was not settled a moment before the process ended was noted (`notes`). The rest follows from the
+//! subscription's facts, from its journal, and from when the session began and was last heard of.
 //!
-//! - The facts give another access now than when the session was last heard of: time has passed a boundary.
+//! - The facts give another access now than when the session was last heard of by who ran then: time has passed a
+//!   boundary.
 //! - The journal has a change of access or plan since the session began: a NAS with CoA may have been told, or
 //!   not (a crash between the payment and the CoA), so it is told again, once. One without must end the session:
 //!   it would not live if it had done so already.
 //! - Who is entitled to nothing has no session in any case: it is ended.
 //! - Else the NAS has what it was told at the login.
 //!
-//! What changed more than [`RECENT`] before the session was last heard of is taken as told: the program that ran
-//! then had the time for it.
+//! What changed more than [`RECENT`] before the last word that the process before this one had of the session, or
+//! of anything, is taken as told: it had the time for it, or to note that it had not.
 
 use garth_store::record::{ChainedEntry, Session};
 use garth_store::{ReadError, Store};
 use garth_subscription::time::Span;
 use garth_subscription::{Access, Timestamp};
 
-use super::entitlement::{Entitlement, Told};
+use super::entitlement::{ANOTHER_PLAN, Entitlement, Told};
 
 /// From a change on so long a session is looked at again.
 const RECENT: Span = Span::from_seconds(3_600);
@@ -27,14 +28,8 @@ const RECENT: Span = Span::from_seconds(3_600);
 const LOGIN_MAX: Span = Span::from_seconds(60);
 /// The most journal entries of a subscription that are read.
 const ENTRIES_MAX: usize = 16;
-/// Full access with a plan that is not the one of now.
-const ANOTHER_PLAN: Entitlement = Entitlement::Full {
-    plan: u32::MAX,
-    down_kbps: 0,
-    up_kbps: 0,
-};
-
-/// What `session` was told, whose subscription is entitled to `wanted` now. It reads the disk.
+/// What `session` was told, whose subscription is entitled to `wanted` now; whoever told it ran until `lived_until`
+/// if not since. It reads the disk.
 ///
 /// # Errors
 /// The store's trouble.
@@ -43,6 +38,7 @@ pub(super) fn told(
     session: &Session,
     wanted: Entitlement,
     has_coa: bool,
+    lived_until: Timestamp,
 ) -> Result<Told, ReadError> {
     let Some(id) = session.subscription else {
         return Ok(Told::Is(wanted));
@@ -50,7 +46,7 @@ pub(super) fn told(
     if wanted == Entitlement::Reject {
         return Ok(Told::Unknown);
     }
-    let heard_at = session.updated_at;
+    let heard_at = session.updated_at.min(lived_until).max(session.started_at);
     let then = store
         .index()
         .by_id(id, |entry| Entitlement::of(entry, heard_at));
@@ -58,7 +54,7 @@ pub(super) fn told(
         return Ok(Told::Is(then));
     }
     let entries = store.history(id, None, ENTRIES_MAX)?;
-    Ok(by_journal(&entries, session, wanted, has_coa))
+    Ok(by_journal(&entries, session, wanted, has_coa, heard_at))
 }
 
 /// What the journal says, the newest entry first.
@@ -67,6 +63,7 @@ fn by_journal(
     session: &Session,
     wanted: Entitlement,
     has_coa: bool,
+    heard_at: Timestamp,
 ) -> Told {
     let login_max = if has_coa {
         LOGIN_MAX
@@ -74,8 +71,7 @@ fn by_journal(
         Span::from_seconds(0)
     };
     let matters = |at: Timestamp| {
-        at.saturating_add(login_max) >= session.started_at
-            && at.saturating_add(RECENT) >= session.updated_at
+        at.saturating_add(login_max) >= session.started_at && at.saturating_add(RECENT) >= heard_at
     };
     let changes = entries
         .iter()

@@ -1,18 +1,54 @@
-//! Whose turn it is to be told: sessions in order of arrival, NASes in turn.
+//! Whose turn it is to be told: the most urgent sessions first, in order of arrival, NASes in turn.
 //!
-//! A NAS that answers slowly delays its own sessions and nobody else's: so many may be under way at one
-//! NAS, so many in all. Pure; as long as there are live sessions that have to be told.
+//! Who has paid waits for nobody else's new rate: of the sessions of one NAS releases come first, then walls, then
+//! other rates. So that nobody waits for ever, every [`PASSED_BY_MAX`]th turn is that of the one that has waited
+//! longest among the less urgent.
+//!
+//! A NAS has one place of its own, which nobody can take. Beyond that so many may be under way at one NAS, so many
+//! at all NASes that answer, and so many at all of those that do not, or have not yet: a NAS that answers is never
+//! behind those that are silent. A NAS whose identifiers are used up holds no place, and is left alone for a
+//! while ([`Queue::put_off`]); releases have identifiers that others leave to them.
+//!
+//! Pure; as long as there are live sessions that have to be told.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use garth_store::record::SessionKey;
+use tokio::time::Instant;
 
 /// The most sessions under way at one NAS: enough to keep it busy, and few enough that its socket's buffer
 /// holds all of their requests.
 pub(super) const UNDER_WAY_EACH_MAX: usize = 64;
-/// The most sessions under way in all: as many as have room among the exchanges.
-pub(super) const UNDER_WAY_MAX: usize = 512;
+/// The most sessions under way at NASes that answer, beside one for each.
+pub(super) const ANSWERING_MAX: usize = 2_048;
+/// The most sessions under way at NASes that do not answer, beside one for each: each holds its place for the
+/// whole of a request's patience.
+pub(super) const SILENT_MAX: usize = 512;
+/// So many turns in a row may leave less urgent sessions of a NAS behind.
+pub(super) const PASSED_BY_MAX: u8 = 16;
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Urgency {
+    /// Somebody has paid, and may be blocked.
+    Release,
+    /// Somebody is to get less than they have: the garden, or nothing.
+    Wall,
+    /// Other rates, or another plan.
+    Rate,
+}
+
+/// What a NAS said to a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Heard {
+    /// Something.
+    Answer,
+    /// Nothing.
+    Silence,
+    /// It was not asked.
+    NotAsked,
+}
 
 /// Sessions that wait for their turn.
 #[derive(Default)]
@@ -20,54 +56,142 @@ pub(super) struct Queue {
     lanes: HashMap<Arc<str>, Lane>,
     /// NASes with somebody waiting, each once.
     turn: VecDeque<Arc<str>>,
-    /// Sessions that wait, each once.
-    waiting: HashSet<SessionKey>,
-    under_way: usize,
+    /// Where sessions wait, each once.
+    waiting: HashMap<SessionKey, Place>,
+    /// How many are under way beside one for each NAS: at those that answer, and at the others.
+    answering: usize,
+    silent: usize,
+    /// Counts arrivals.
+    arrivals: i64,
+    /// When the first NAS is left alone no longer.
+    next_at: Option<Instant>,
 }
 
+/// Where a session waits in its lane. Who is put off comes before who arrives: those count down.
+type Place = (Urgency, i64);
+
+/// The sessions of one NAS.
 #[derive(Default)]
 struct Lane {
-    waiting: VecDeque<SessionKey>,
+    waiting: BTreeMap<Place, SessionKey>,
     under_way: usize,
     is_in_turn: bool,
+    /// Whether it answered what it was asked last.
+    answers: bool,
+    /// How many turns in a row have left less urgent ones behind.
+    passed_by: u8,
+    /// Until when it is asked for no releases.
+    releases_off_until: Option<Instant>,
+    /// Until when it is asked for nothing else.
+    others_off_until: Option<Instant>,
+}
+
+impl Lane {
+    /// How many it holds of the places that NASes share.
+    fn shared(&self) -> usize {
+        self.under_way.saturating_sub(1)
+    }
+
+    /// The place of the session that is next, if one may be.
+    fn next(&self, now: Instant) -> Option<Place> {
+        let may = |off_until: Option<Instant>| off_until.is_none_or(|until| until <= now);
+        let (releases, others) = (may(self.releases_off_until), may(self.others_off_until));
+        let first_of = |urgency| {
+            let all = (urgency, i64::MIN)..=(urgency, i64::MAX);
+            self.waiting.range(all).next().map(|(place, _)| *place)
+        };
+        let release = first_of(Urgency::Release).filter(|_| releases);
+        let wall = first_of(Urgency::Wall).filter(|_| others);
+        let rate = first_of(Urgency::Rate).filter(|_| others);
+        if self.passed_by < PASSED_BY_MAX - 1 {
+            return release.or(wall).or(rate);
+        }
+        let longest = [wall, rate]
+            .into_iter()
+            .flatten()
+            .min_by_key(|place| place.1);
+        longest.or(release)
+    }
+
+    /// Takes the session of that place, as it is its turn.
+    fn take(&mut self, place: Place) -> Option<SessionKey> {
+        let key = self.waiting.remove(&place)?;
+        let last = self.waiting.last_key_value();
+        let leaves_behind = last.is_some_and(|((urgency, _), _)| *urgency > place.0);
+        self.passed_by = if leaves_behind && self.passed_by < PASSED_BY_MAX - 1 {
+            self.passed_by + 1
+        } else {
+            0
+        };
+        self.under_way += 1;
+        Some(key)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.under_way == 0 && self.waiting.is_empty() && !self.is_in_turn
+    }
 }
 
 impl Queue {
-    /// Lets a session wait for its turn; once, however often it is said.
-    pub(super) fn push(&mut self, key: &SessionKey) {
-        if !self.waiting.insert(key.clone()) {
-            return;
+    /// Lets a session wait for its turn; once, however often it is said. What is said last of its urgency holds.
+    pub(super) fn push(&mut self, key: &SessionKey, urgency: Urgency) {
+        self.arrivals += 1;
+        self.put(key, urgency, self.arrivals);
+    }
+
+    fn put(&mut self, key: &SessionKey, urgency: Urgency, order: i64) {
+        match self.waiting.get(key) {
+            Some((same, _)) if *same == urgency => return,
+            Some(_) => self.remove(key),
+            None => {}
         }
+        self.waiting.insert(key.clone(), (urgency, order));
         let nas: Arc<str> = Arc::from(&*key.nas);
         let lane = self.lanes.entry(Arc::clone(&nas)).or_default();
-        lane.waiting.push_back(key.clone());
+        lane.waiting.insert((urgency, order), key.clone());
         if !std::mem::replace(&mut lane.is_in_turn, true) {
             self.turn.push_back(nas);
         }
     }
 
-    /// The next session; it is under way until [`Queue::done`].
-    pub(super) fn next(&mut self) -> Option<SessionKey> {
-        if self.under_way >= UNDER_WAY_MAX {
-            return None;
+    /// That session waits no more, if it did.
+    pub(super) fn remove(&mut self, key: &SessionKey) {
+        if let Some(place) = self.waiting.remove(key)
+            && let Some(lane) = self.lanes.get_mut(&*key.nas)
+        {
+            lane.waiting.remove(&place);
         }
+    }
+
+    /// The next session; it is under way until [`Queue::done`] or [`Queue::put_off`].
+    pub(super) fn next(&mut self, now: Instant) -> Option<SessionKey> {
+        self.wake(now);
         for _ in 0..self.turn.len() {
             let nas = self.turn.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&nas) else {
                 continue;
             };
-            if lane.under_way >= UNDER_WAY_EACH_MAX {
-                self.turn.push_back(nas);
+            if lane.waiting.is_empty() {
+                lane.is_in_turn = false;
+                if lane.is_idle() {
+                    self.lanes.remove(&nas);
+                }
                 continue;
             }
-            let key = lane.waiting.pop_front();
-            lane.is_in_turn = !lane.waiting.is_empty();
-            if lane.is_in_turn {
-                self.turn.push_back(nas);
+            self.turn.push_back(Arc::clone(&nas));
+            let has_room = match (lane.under_way, lane.answers) {
+                (0, _) => true,
+                (UNDER_WAY_EACH_MAX.., _) => false,
+                (_, true) => self.answering < ANSWERING_MAX,
+                (_, false) => self.silent < SILENT_MAX,
+            };
+            let Some(place) = lane.next(now).filter(|_| has_room) else {
+                continue;
+            };
+            if lane.under_way > 0 {
+                *pool(lane.answers, &mut self.answering, &mut self.silent) += 1;
             }
-            if let Some(key) = key {
-                lane.under_way += 1;
-                self.under_way += 1;
+            if let Some(key) = lane.take(place) {
                 self.waiting.remove(&key);
                 return Some(key);
             }
@@ -76,12 +200,58 @@ impl Queue {
     }
 
     /// The NAS of that session has room for another one.
-    pub(super) fn done(&mut self, key: &SessionKey) {
-        self.under_way = self.under_way.saturating_sub(1);
+    pub(super) fn done(&mut self, key: &SessionKey, heard: Heard) {
+        let Some(lane) = self.lanes.get_mut(&*key.nas) else {
+            return;
+        };
+        *pool(lane.answers, &mut self.answering, &mut self.silent) -= lane.shared();
+        lane.under_way = lane.under_way.saturating_sub(1);
+        match heard {
+            Heard::Answer => lane.answers = true,
+            Heard::Silence => lane.answers = false,
+            Heard::NotAsked => {}
+        }
+        *pool(lane.answers, &mut self.answering, &mut self.silent) += lane.shared();
+        if lane.is_idle() {
+            self.lanes.remove(&*key.nas);
+        }
+    }
+
+    /// The NAS of that session cannot be asked for the like before `until`. The session waits before the others.
+    pub(super) fn put_off(&mut self, key: &SessionKey, urgency: Urgency, until: Instant) {
+        // What has been said meanwhile of its urgency holds.
+        if !self.waiting.contains_key(key) {
+            self.put(key, urgency, -self.arrivals);
+            self.arrivals += 1;
+        }
         if let Some(lane) = self.lanes.get_mut(&*key.nas) {
-            lane.under_way = lane.under_way.saturating_sub(1);
-            if lane.under_way == 0 && lane.waiting.is_empty() && !lane.is_in_turn {
-                self.lanes.remove(&*key.nas);
+            // Others leave some of the identifiers to releases, never the other way round.
+            lane.others_off_until = lane.others_off_until.max(Some(until));
+            if urgency == Urgency::Release {
+                lane.releases_off_until = lane.releases_off_until.max(Some(until));
+            }
+        }
+        self.next_at = Some(self.next_at.map_or(until, |at| at.min(until)));
+        self.done(key, Heard::NotAsked);
+    }
+
+    /// When a NAS that is left alone may be asked again.
+    pub(super) const fn next_at(&self) -> Option<Instant> {
+        self.next_at
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if self.next_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.next_at = None;
+        for lane in self.lanes.values_mut() {
+            for off_until in [&mut lane.releases_off_until, &mut lane.others_off_until] {
+                *off_until = off_until.filter(|until| *until > now);
+                self.next_at = match (self.next_at, *off_until) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
             }
         }
     }
@@ -93,79 +263,10 @@ impl Queue {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(nas: &str, number: usize) -> SessionKey {
-        SessionKey {
-            nas: nas.into(),
-            acct_session_id: number.to_string().as_bytes().into(),
-        }
-    }
-
-    #[test]
-    fn n10_a_mass_release_at_one_nas_does_not_delay_another() {
-        let mut queue = Queue::default();
-        for number in 0..10_000 {
-            queue.push(&key("busy/192.0.2.1", number));
-        }
-        queue.push(&key("calm/192.0.2.2", 1));
-        assert_eq!(queue.next(), Some(key("busy/192.0.2.1", 0)));
-        assert_eq!(queue.next(), Some(key("calm/192.0.2.2", 1)));
-    }
-
-    #[test]
-    fn n10_no_more_are_under_way_than_the_bounds_allow() {
-        let mut queue = Queue::default();
-        let nases = UNDER_WAY_MAX / UNDER_WAY_EACH_MAX + 2;
-        for nas in 0..nases {
-            for number in 0..2 * UNDER_WAY_EACH_MAX {
-                queue.push(&key(&format!("nas-{nas}/192.0.2.1"), number));
-            }
-        }
-        let mut under_way = Vec::new();
-        while let Some(next) = queue.next() {
-            under_way.push(next);
-        }
-        assert_eq!(under_way.len(), UNDER_WAY_MAX);
-        for nas in 0..nases {
-            let name = format!("nas-{nas}/192.0.2.1");
-            let of_it = under_way.iter().filter(|key| *key.nas == *name).count();
-            assert!(of_it <= UNDER_WAY_EACH_MAX, "{name}: {of_it}");
-        }
-        queue.done(&under_way[0]);
-        assert!(queue.next().is_some());
-        assert!(queue.next().is_none());
-    }
-
-    #[test]
-    fn every_session_has_its_turn_once_and_nothing_stays_behind() {
-        let mut queue = Queue::default();
-        for number in 0..300 {
-            queue.push(&key("a/192.0.2.1", number));
-            queue.push(&key("a/192.0.2.1", number));
-            queue.push(&key("b/192.0.2.2", number));
-        }
-        let mut seen = HashSet::new();
-        while let Some(next) = queue.next() {
-            queue.done(&next);
-            assert!(seen.insert(next));
-        }
-        assert_eq!(seen.len(), 600);
-        assert_eq!(
-            (queue.len(), queue.lanes.len(), queue.turn.len()),
-            (0, 0, 0)
-        );
-    }
-
-    #[test]
-    fn a_session_that_is_under_way_can_wait_again() {
-        let mut queue = Queue::default();
-        queue.push(&key("a/192.0.2.1", 1));
-        let next = queue.next().unwrap();
-        queue.push(&next);
-        queue.done(&next);
-        assert_eq!(queue.next(), Some(next));
-    }
+/// Where the shared places of a NAS are counted.
+const fn pool<'a>(answers: bool, answering: &'a mut usize, silent: &'a mut usize) -> &'a mut usize {
+    if answers { answering } else { silent }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use garth_store::ReadError;
+
 use super::Essential;
 use super::stop::Stop;
 use crate::clock;
@@ -13,7 +15,11 @@ use crate::nases::NasDesk;
 use crate::radius::Shared;
 use crate::radius::radsec::RadSec;
 
-/// Starts the task that asks NASes, and the one that knows what to ask them for.
+/// Starts the task that asks NASes, and the one that knows what to ask them for. What operators see has the alarms
+/// of before the start.
+///
+/// # Errors
+/// The store's trouble.
 pub(super) fn start(
     config: &Config,
     radius: &Shared,
@@ -21,7 +27,7 @@ pub(super) fn start(
     changes: Arc<Changes>,
     essential: &mut Essential,
     stop: &Stop,
-) -> NasDesk {
+) -> Result<NasDesk, ReadError> {
     let (client, task) = Client::new(clock::wall);
     let asking = stop.clone();
     essential.spawn(async move {
@@ -38,8 +44,9 @@ pub(super) fn start(
         Arc::clone(&disconnector),
         Arc::clone(&alarms),
         walls_here,
-    );
+        store.resumed_at(),
+    )?;
     let following = stop.clone();
     essential.spawn(async move { ("session follower", follower.run(changes, following).await) });
-    NasDesk::new(store, disconnector, counts, alarms, radsec)
+    Ok(NasDesk::new(store, disconnector, counts, alarms, radsec))
 }

@@ -140,7 +140,7 @@ impl Running {
             changes,
             &mut essential,
             &stop,
-        );
+        )?;
         let revocation = Arc::new(revocation::Calendar::new(revocation::due(&config)?));
         revocation.say(clock::wall());
         let network = Arc::new(RouterNetwork::new(

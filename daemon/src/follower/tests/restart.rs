@@ -1,11 +1,11 @@
 //! What a follower makes of sessions that it sees for the first time.
 
-use garth_store::record::AccountingStatus::InterimUpdate;
+use garth_store::record::AccountingStatus::{InterimUpdate, Start, Stop};
 use garth_subscription::Command;
 
 use super::super::*;
 use super::world::{MOMENT, World, disable, other_plan, terminate};
-use crate::dynamic_authorization::fake_nas::Place;
+use crate::dynamic_authorization::fake_nas::{Manner, Place};
 
 /// Somebody in the garden, who pays while the follower is dead.
 async fn paid_in_the_dark(dialect: &'static str, walls_here: bool) -> World {
@@ -133,12 +133,182 @@ async fn a_payment_between_the_login_and_its_first_record_reaches_the_session() 
         .with(|state| state.sessions.insert("s1".to_owned(), Place::Garden));
     world.command(1, Command::Enable).await;
     world.pass(Duration::from_secs(5)).await;
-    world
-        .account(1, "s1", garth_store::record::AccountingStatus::Start, 0, 0)
-        .await;
+    world.account(1, "s1", Start, 0, 0).await;
     world.pass(MOMENT).await;
     assert_eq!(
         (world.asked().as_str(), world.place("s1")),
         ("C", Some(Place::Full))
     );
+}
+
+/// Hours, in steps in which no session is taken for dead.
+async fn hours_pass(world: &World) {
+    for _ in 0..16 {
+        world.pass(Duration::from_secs(500)).await;
+    }
+}
+
+fn blocked(world: &World) -> (u64, u64) {
+    let stuck = world.alarms.sum();
+    (stuck.paid_but_blocked, stuck.walled_but_open)
+}
+
+/// Somebody who has paid and whose NAS says nothing any more: an alarm for hours, then the follower is killed.
+async fn blocked_for_long(dialect: &'static str, refuses: Manner) -> World {
+    let mut world = World::new(dialect, false).await;
+    world.subscriber(1).await;
+    world.command(1, disable()).await;
+    world.pass(Duration::from_secs(120)).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world
+        .nas
+        .with(|state| (state.coa, state.disconnect) = (refuses, refuses));
+    world.command(1, Command::Enable).await;
+    hours_pass(&world).await;
+    world.account(1, "s1", InterimUpdate, 9, 9).await;
+    assert_eq!(blocked(&world), (1, 0));
+    world.kill_follower().await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn n11_an_alarm_is_there_before_anybody_looks_and_an_effort_again_however_old_the_change_is()
+{
+    for (dialect, asked, place) in [("mikrotik", "C", Some(Place::Full)), ("generic", "D", None)] {
+        for refuses in [Manner::Silent, Manner::Refuses(506)] {
+            let mut world = blocked_for_long(dialect, refuses).await;
+            world.nas.with(|state| {
+                (state.coa, state.disconnect) = (Manner::Does, Manner::Does);
+                state.came.clear();
+            });
+            world.runs();
+            assert_eq!(blocked(&world), (1, 0), "{dialect}: before it has run");
+            world.pass(MOMENT).await;
+            assert_eq!((world.asked().as_str(), world.place("s1")), (asked, place));
+            if place.is_none() {
+                world.account(1, "s1", Stop, 9, 9).await;
+            }
+            world.pass(Duration::from_secs(700)).await;
+            assert_eq!((blocked(&world), world.noted()), ((0, 0), vec![]));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_of_a_session_that_is_over_is_none_after_a_restart() {
+    let mut world = blocked_for_long("mikrotik", Manner::Silent).await;
+    world.account(1, "s1", Stop, 9, 9).await;
+    world.runs();
+    assert_eq!(blocked(&world), (0, 0));
+    world.pass(FORGOTTEN_MAX).await;
+    world.pass(SWEEP_EVERY).await;
+    world.pass(MOMENT).await;
+    assert_eq!(world.noted(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_noted_of_a_session_is_not_said_of_another_one_under_its_id() {
+    let mut world = blocked_for_long("mikrotik", Manner::Silent).await;
+    world.account(1, "s1", Stop, 9, 9).await;
+    world.pass(Duration::from_secs(400)).await;
+    world.account(1, "s1", Start, 0, 0).await;
+    world.nas.with(|state| state.came.clear());
+    world.runs();
+    assert_eq!(blocked(&world), (0, 0));
+    world.pass(Duration::from_secs(60)).await;
+    assert_eq!((world.asked().as_str(), world.noted()), ("", vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn n11_another_rate_that_a_nas_has_not_taken_is_told_after_a_restart() {
+    for manner in [Manner::Silent, Manner::Lies] {
+        let mut world = World::new("mikrotik", true).await;
+        world.subscriber(1).await;
+        world.logs_in(1, "s1").await;
+        world.pass(MOMENT).await;
+        world.nas.with(|state| state.coa = manner);
+        world.plans(200_000).await;
+        // Neither is it proven, nor is it in the journal.
+        world.pass(Duration::from_secs(4)).await;
+        world.kill_follower().await;
+        world.nas.with(|state| {
+            state.coa = Manner::Does;
+            state.came.clear();
+        });
+        hours_pass(&world).await;
+        world.account(1, "s1", InterimUpdate, 9, 9).await;
+        world.runs();
+        world.pass(MOMENT).await;
+        let rate = world.nas.with(|state| state.came[0].mikrotik_rate());
+        assert_eq!(rate.as_deref(), Some("40000k/200000k"), "{manner:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn n11_a_payment_just_before_a_long_outage_reaches_the_session_after_it() {
+    let mut world = World::new("mikrotik", true).await;
+    world.subscriber(1).await;
+    world.command(1, disable()).await;
+    world.pass(Duration::from_secs(120)).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.kill_follower().await;
+    world.command(1, Command::Enable).await;
+    world.changes.take();
+    hours_pass(&world).await;
+    // The NAS was quicker than the follower.
+    world.account(1, "s1", InterimUpdate, 9, 9).await;
+    world.runs();
+    world.pass(MOMENT).await;
+    assert_eq!(
+        (world.asked().as_str(), world.place("s1")),
+        ("C", Some(Place::Full))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_boundary_that_passed_in_an_outage_reaches_the_session_after_it() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let mut world = World::new("mikrotik", true).await;
+    world.subscriber(1).await;
+    // To the last day of what is paid for.
+    world.pass(70 * DAY).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.kill_follower().await;
+    world.pass(DAY).await;
+    world.account(1, "s1", InterimUpdate, 9, 9).await;
+    world.changes.take();
+    world.runs();
+    world.pass(MOMENT).await;
+    assert_eq!(world.place("s1"), Some(Place::Garden));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_nas_does_and_proves_leaves_nothing_noted() {
+    let world = World::new("mikrotik", true).await;
+    world.subscriber(1).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.plans(200_000).await;
+    world.pass(Duration::from_secs(2)).await;
+    assert_eq!(world.noted().len(), 1, "an ACK is no proof");
+    world.pass(Duration::from_secs(700)).await;
+    assert_eq!(world.noted(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_rate_is_noted_at_once_for_all_sessions_of_the_plan() {
+    const SESSIONS: usize = 200;
+    let world = World::new("mikrotik", true).await;
+    world.subscriber(1).await;
+    world.nas.with(|state| state.coa = Manner::Silent);
+    for session in 0..SESSIONS {
+        world.account(1, &format!("s{session}"), Start, 0, 0).await;
+    }
+    world.pass(SWEEP_EVERY).await;
+    world.plans(200_000).await;
+    world.pass(MOMENT).await;
+    assert_eq!(world.noted().len(), SESSIONS);
 }

@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 use super::super::*;
 use crate::disconnector::Disconnector;
-use crate::dynamic_authorization::Client;
 use crate::dynamic_authorization::fake_nas::{FakeNas, Place, SECRET};
+use crate::dynamic_authorization::{Client, SOURCE_PORTS};
 use crate::garthd::stop::{self, Stopper};
 
 /// 2026-11-21T12:00:00Z.
@@ -70,12 +70,15 @@ impl Observer for Tells {
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) nas: FakeNas,
+    pub(super) others: Vec<FakeNas>,
     pub(super) alarms: Arc<Alarms>,
     pub(super) disconnector: Arc<Disconnector>,
     pub(super) changes: Arc<Changes>,
     clock: Arc<HandClock>,
     settings: Arc<ArcSwap<Settings>>,
     walls_here: bool,
+    /// When the follower was killed that ran before.
+    lived_until: Timestamp,
     running: Vec<JoinHandle<()>>,
     stopper: Option<Stopper>,
     _folder: tempfile::TempDir,
@@ -122,13 +125,18 @@ fn open(path: &Path, changes: &Arc<Changes>, clock: &Arc<HandClock>) -> Store {
     Store::open(path, options).unwrap()
 }
 
-fn settings(address: SocketAddr, dialect: &'static str) -> Settings {
+/// A NAS of that name that is asked at `address`.
+fn nas_at(name: &str, address: SocketAddr, dialect: &str) -> Nas {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let prefix = Prefix::new(address.ip(), bits).unwrap();
     let secret = Secret::new(SECRET.as_bytes()).unwrap();
     let dialect = Dialect::by_name(dialect).unwrap();
-    let mut nas = Nas::new("bng", prefix, secret, Arc::new(dialect));
+    let mut nas = Nas::new(name, prefix, secret, Arc::new(dialect));
     nas.dynamic_authorization = Some(DynamicAuthorization::At(address));
+    nas
+}
+
+fn settings(nases: Vec<Nas>) -> Settings {
     let garden = GardenSettings {
         down_kbps: 1_000,
         up_kbps: 1_000,
@@ -138,7 +146,7 @@ fn settings(address: SocketAddr, dialect: &'static str) -> Settings {
         interim_seconds: 120,
         unknown: Unknown::Reject,
     };
-    Settings::new(NasTable::new(vec![nas]).unwrap(), garden, Vec::new())
+    Settings::new(NasTable::new(nases).unwrap(), garden, Vec::new())
 }
 
 /// Runs blocking or store-bound work so that the test's time stands still meanwhile.
@@ -156,6 +164,15 @@ impl World {
     }
 
     pub(super) async fn at(ip: IpAddr, dialect: &'static str, walls_here: bool) -> Self {
+        Self::of(ip, dialect, walls_here, SOURCE_PORTS).await
+    }
+
+    /// The same with few source ports, 256 requests each in 300 seconds.
+    pub(super) async fn with_ports(dialect: &'static str, ports: u16) -> Self {
+        Self::of(Ipv4Addr::LOCALHOST.into(), dialect, true, ports).await
+    }
+
+    async fn of(ip: IpAddr, dialect: &'static str, walls_here: bool, ports: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let changes = Arc::new(Changes::default());
         let clock = Arc::new(HandClock(AtomicI64::new(NOW_MILLIS)));
@@ -164,25 +181,53 @@ impl World {
         let applying = store.clone();
         still(async move { applying.apply_plans(plans, actor()).await.unwrap() }).await;
         let nas = FakeNas::start(ip, dialect).await;
-        let settings = Arc::new(ArcSwap::from_pointee(settings(nas.address, dialect)));
-        let (client, task) = Client::new(|| Timestamp::from_unix_millis(NOW_MILLIS).unwrap());
+        let nases = vec![nas_at("bng", nas.address, dialect)];
+        let settings = Arc::new(ArcSwap::from_pointee(settings(nases)));
+        let now = || Timestamp::from_unix_millis(NOW_MILLIS).unwrap();
+        let (client, task) = Client::with_ports(ports, now);
         let (stopper, stop) = stop::channel();
         let disconnector = Disconnector::new(store.clone(), Arc::clone(&settings), client);
         let mut world = Self {
             store,
             nas,
+            others: Vec::new(),
             alarms: Arc::default(),
             disconnector: Arc::new(disconnector),
             changes,
             clock,
             settings,
             walls_here,
+            lived_until: Timestamp::MIN,
             running: vec![tokio::spawn(task.run(stop))],
             stopper: Some(stopper),
             _folder: folder,
         };
         world.runs();
         world
+    }
+
+    /// Further NASes of the same dialect, on addresses of their own.
+    pub(super) async fn has_others(&mut self, count: u8) {
+        let dialect = self.nas.with(|state| state.dialect);
+        let mut nases = vec![nas_at("bng", self.nas.address, dialect)];
+        for number in 0..count {
+            let ip = Ipv4Addr::new(127, 0, 1, number + 1);
+            let other = FakeNas::start(ip.into(), dialect).await;
+            nases.push(nas_at(&format!("other-{number}"), other.address, dialect));
+            self.others.push(other);
+        }
+        self.reload(nases);
+    }
+
+    /// The NAS is taken out of the configuration.
+    pub(super) fn nas_is_removed(&self) {
+        let elsewhere = "192.0.2.9:3799".parse().unwrap();
+        self.reload(vec![nas_at("bng-2", elsewhere, "mikrotik")]);
+    }
+
+    fn reload(&self, nases: Vec<Nas>) {
+        self.settings.store(Arc::new(settings(nases)));
+        self.changes.everything();
     }
 
     /// Lets a follower run that knows nothing.
@@ -192,7 +237,9 @@ impl World {
             Arc::clone(&self.disconnector),
             Arc::clone(&self.alarms),
             self.walls_here,
-        );
+            self.lived_until,
+        )
+        .unwrap();
         let (stopper, stop) = stop::channel();
         let changes = Arc::clone(&self.changes);
         self.running.push(tokio::spawn(async move {
@@ -207,6 +254,8 @@ impl World {
         follower.abort();
         assert!(follower.await.unwrap_err().is_cancelled());
         self.changes.take();
+        self.alarms = Arc::default();
+        self.lived_until = self.store.now();
     }
 
     /// Waits until nobody has anything to do at this instant.
@@ -258,7 +307,11 @@ impl World {
                 anchor_day: None,
                 balance: None,
                 holds: Vec::new(),
-                renewal: Renewal::default(),
+                // Nothing costs anything: it would go on for ever.
+                renewal: Renewal {
+                    use_credit: Some(false),
+                    ..Renewal::default()
+                },
                 active_to: None,
             },
         };
@@ -291,11 +344,35 @@ impl World {
         input_octets: u64,
         output_octets: u64,
     ) {
+        let key = self.key(session);
+        self.account_at(key, number, status, [input_octets, output_octets])
+            .await;
+    }
+
+    /// A session of that subscriber begins at another NAS, which knows it and has it in full.
+    pub(super) async fn logs_in_at(&self, other: usize, number: u128, session: &str) {
+        let nas = &self.others[other];
+        nas.with(|state| state.sessions.insert(session.to_owned(), Place::Full));
+        let key = SessionKey {
+            nas: format!("other-{other}/{}", nas.address.ip()).into(),
+            acct_session_id: session.as_bytes().into(),
+        };
+        self.account_at(key, number, AccountingStatus::Start, [0; 2])
+            .await;
+    }
+
+    async fn account_at(
+        &self,
+        key: SessionKey,
+        number: u128,
+        status: AccountingStatus,
+        [input_octets, output_octets]: [u64; 2],
+    ) {
         let host = u8::try_from(number % 250 + 1).unwrap();
         let net = u8::try_from(number / 250).unwrap();
         let record = AccountingRecord {
             status,
-            key: self.key(session),
+            key,
             class: Some(id(number)),
             user_name: Some(format!("user{number}").parse().unwrap()),
             mac: None,
@@ -375,16 +452,15 @@ impl World {
 
     /// Other settings for the NAS, as after a reload.
     pub(super) fn nas_changes(&self, change: impl FnOnce(&mut Nas)) {
-        let current = self.settings.load();
-        let old = current.nas().iter().next().unwrap();
-        let secret = Secret::new(SECRET.as_bytes()).unwrap();
-        let mut nas = Nas::new("bng", old.prefix.unwrap(), secret, Arc::clone(&old.dialect));
-        nas.dynamic_authorization = old.dynamic_authorization;
+        let dialect = self.nas.with(|state| state.dialect);
+        let mut nas = nas_at("bng", self.nas.address, dialect);
         change(&mut nas);
-        let garden = current.garden().clone();
-        let table = NasTable::new(vec![nas]).unwrap();
-        self.settings
-            .store(Arc::new(Settings::new(table, garden, Vec::new())));
+        self.reload(vec![nas]);
+    }
+
+    /// What is noted of the sessions of the NAS.
+    pub(super) fn noted(&self) -> Vec<(SessionKey, Unsettled)> {
+        self.store.unsettled_sessions().unwrap()
     }
 }
 

@@ -7,6 +7,9 @@
 //! An identifier serves one NAS and source port once in [`IDENTIFIER_REUSE_AFTER_SECONDS`], counted
 //! from its last use: a NAS may take a request with an identifier it remembers for a repetition.
 //!
+//! Some ports are kept for requests that go first ([`Ask::goes_first`]): however many others there have been at
+//! a NAS, those have identifiers left.
+//!
 //! When full, [`Exchanges::ask`] says so and takes nothing: the caller keeps the request and asks
 //! again when [`Exchanges::received`] or [`Exchanges::poll`] has ended another one.
 
@@ -28,6 +31,8 @@ use crate::packet::{PACKET_LEN_MAX, Packet};
 
 /// The most source ports.
 pub const PORTS_MAX: u16 = 256;
+/// One port of so many is for requests that go first alone; of fewer, none is.
+pub const FIRST_OF_PORTS: u16 = 4;
 /// The most requests under way.
 pub const UNDER_WAY_MAX: usize = 4096;
 /// The most identifiers that are remembered; 64 ports of 16 NASes at their most.
@@ -65,6 +70,8 @@ pub struct Ask<'a> {
     pub request: Request<'a>,
     /// The time of day; retransmissions repeat it.
     pub event_timestamp: UnixSeconds,
+    /// Whether it may leave from the ports that are kept for such requests: somebody waits for it.
+    pub goes_first: bool,
 }
 
 /// Why a request was not taken.
@@ -76,7 +83,7 @@ pub enum AskError {
     /// [`UNDER_WAY_MAX`] are under way, or [`REMEMBERED_MAX`] identifiers are remembered.
     #[error("too many requests are under way")]
     Full,
-    /// Every identifier of every port was used at this NAS a short time ago.
+    /// Every identifier of every port that the request may leave from was used at this NAS a short time ago.
     #[error("no identifier is free at {0}")]
     NoIdentifier(SocketAddr),
     /// The NAS takes one request for a session at a time, and one is under way.
@@ -184,7 +191,7 @@ impl<S: Clone + Eq + Hash> Exchanges<S> {
         }
         let listener = listener(ask.to);
         let key = self
-            .free_key(listener)
+            .free_key(listener, ask.goes_first)
             .ok_or(AskError::NoIdentifier(ask.to))?;
         let mut buffer = [0; PACKET_LEN_MAX];
         let sent = encode(&mut buffer, key.identifier, ask)?;
@@ -293,8 +300,14 @@ impl<S: Clone + Eq + Hash> Exchanges<S> {
     }
 
     /// The first port with an identifier that is free at this NAS.
-    fn free_key(&self, listener: Listener) -> Option<Key> {
-        (0..self.ports).find_map(|port| {
+    fn free_key(&self, listener: Listener, goes_first: bool) -> Option<Key> {
+        let kept = self.ports / FIRST_OF_PORTS;
+        let ports = if goes_first {
+            self.ports
+        } else {
+            self.ports - kept
+        };
+        (0..ports).find_map(|port| {
             let used = self.used.get(&(listener, port));
             let identifier = used.map_or(Some(0), Identifiers::first_free)?;
             Some(Key {
@@ -359,10 +372,11 @@ impl Identifiers {
     }
 
     fn first_free(&self) -> Option<u8> {
-        (0..=u8::MAX).find(|identifier| {
-            let (word, bit) = Self::place(*identifier);
-            self.0[word] & bit == 0
-        })
+        let mut words = (0_u8..).zip(self.0);
+        let (word, taken) = words.find(|(_, taken)| *taken != u64::MAX)?;
+        // Less than 64, as one bit is free.
+        let bit = u8::try_from(taken.trailing_ones()).ok()?;
+        Some(word * 64 + bit)
     }
 
     fn is_unused(&self) -> bool {

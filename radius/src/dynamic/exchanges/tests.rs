@@ -56,6 +56,7 @@ impl Sending {
 struct Lab {
     exchanges: Exchanges<u32>,
     nas: Arc<Nas>,
+    goes_first: bool,
 }
 
 impl Lab {
@@ -63,6 +64,7 @@ impl Lab {
         Self {
             exchanges: Exchanges::new(ports),
             nas: nas(dialect),
+            goes_first: true,
         }
     }
 
@@ -78,6 +80,7 @@ impl Lab {
             },
             request: Request::Disconnect,
             event_timestamp: TIME,
+            goes_first: self.goes_first,
         };
         self.exchanges.ask(Millis(now), &ask, session)
     }
@@ -168,6 +171,21 @@ fn n10_256_requests_go_out_of_one_port_and_the_next_of_another() {
     // Another NAS, and another port of the same host, count for themselves.
     lab.ask_at(0, address("192.0.2.2:3799"), 513).unwrap();
     lab.ask_at(0, address("192.0.2.1:1700"), 514).unwrap();
+}
+
+#[test]
+fn n10_requests_that_go_first_have_identifiers_left_however_many_others_there_were() {
+    let mut lab = Lab::new(8, Dialect::generic());
+    lab.goes_first = false;
+    for session in 0..6 * 256 {
+        lab.ask(0, session).unwrap();
+    }
+    assert_eq!(lab.ask(0, 2_000), Err(AskError::NoIdentifier(bng())));
+    lab.goes_first = true;
+    for session in 2_000..2_000 + 2 * 256 {
+        lab.ask(0, session).unwrap();
+    }
+    assert_eq!(lab.ask(0, 3_000), Err(AskError::NoIdentifier(bng())));
 }
 
 #[test]
@@ -335,6 +353,7 @@ fn request_that_cannot_be_made_changes_nothing() {
         session: Session::default(),
         request: Request::Disconnect,
         event_timestamp: TIME,
+        goes_first: true,
     };
     assert_eq!(
         lab.exchanges.ask(Millis(1), &ask, 1),
