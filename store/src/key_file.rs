@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::credential::{KeyId, KeyRing, NotAKey, SealingKey};
-use crate::open::give_name;
+use crate::open::{give_name, remove_leftover, settle_name};
 
 /// Read and written by its owner alone.
 const OWNER_ONLY: u32 = 0o600;
@@ -124,7 +124,15 @@ impl Keys {
         let current = match &self.current {
             KeySource::Given(key) => key.clone(),
             KeySource::File(path) => match (read(path)?, sealed) {
-                (Some(key), _) => key,
+                (Some(key), None) => {
+                    // A start that was cut off may have made it: nothing is sealed before its name lasts.
+                    settle_name(&unfinished(path), path).map_err(|source| KeyError::File {
+                        path: path.clone(),
+                        source,
+                    })?;
+                    key
+                }
+                (Some(key), Some(_)) => key,
                 (None, None) => make(path)?,
                 (None, Some(key)) => {
                     let path = path.clone();
@@ -183,7 +191,7 @@ fn read(path: &Path) -> Result<Option<SealingKey>, KeyError> {
 /// leaves a key or none.
 fn make(path: &Path) -> Result<SealingKey, KeyError> {
     let key = SealingKey::random().map_err(KeyError::Random)?;
-    write(path, &key).map_err(|source| KeyError::File {
+    write(path, &key, &mut || Ok(())).map_err(|source| KeyError::File {
         path: path.to_owned(),
         source,
     })?;
@@ -195,23 +203,33 @@ fn make(path: &Path) -> Result<SealingKey, KeyError> {
     Ok(key)
 }
 
-fn write(path: &Path, key: &SealingKey) -> io::Result<()> {
+/// The name that the file of a key has while it is being made.
+fn unfinished(path: &Path) -> PathBuf {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
-    let unfinished = Path::new(&unfinished);
+    unfinished.into()
+}
+
+/// `after_each` of its steps may end it, as a loss of power does.
+fn write(
+    path: &Path,
+    key: &SealingKey,
+    after_each: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<()> {
+    let unfinished = unfinished(path);
     // What a start that was cut off has left is nobody's key.
-    match std::fs::remove_file(unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    remove_leftover(&unfinished)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(OWNER_ONLY)
-        .open(unfinished)?;
+        .open(&unfinished)?;
+    after_each()?;
     file.write_all(key.to_text().as_bytes())?;
+    after_each()?;
     file.sync_all()?;
-    give_name(unfinished, path)
+    after_each()?;
+    give_name(&unfinished, path, after_each)
 }
 
 #[cfg(test)]
@@ -246,6 +264,34 @@ mod tests {
         std::fs::write(folder.path().join("garth.redb.key.unfinished"), "0123").unwrap();
         assert!(keys(&path).ring(None).is_ok());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_start_that_is_cut_off_after_any_step_is_made_good_by_the_next() {
+        // Created, written, synchronised, linked, unlinked, and the folder synchronised.
+        for steps in 1..=6 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("garth.redb.key");
+            let first = SealingKey::random().unwrap();
+            let mut left = steps;
+            let cut_off = write(&path, &first, &mut || {
+                left -= 1;
+                if left == 0 {
+                    Err(io::ErrorKind::Interrupted.into())
+                } else {
+                    Ok(())
+                }
+            });
+            assert!(cut_off.is_err() && left == 0, "{steps}");
+            let is_made = path.exists();
+            assert_eq!(is_made, steps >= 4, "{steps}");
+            let found = keys(&path).ring(None).ok().unwrap().current();
+            assert_eq!(found == first.id(), is_made, "{steps}");
+            let names = std::fs::read_dir(folder.path()).unwrap();
+            let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["garth.redb.key"], "{steps}");
+            assert_eq!(keys(&path).ring(Some(found)).ok().unwrap().current(), found);
+        }
     }
 
     #[test]

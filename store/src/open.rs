@@ -70,10 +70,12 @@ const OWNER_ONLY: u32 = 0o600;
 pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError> {
     let mut builder = redb::Builder::new();
     builder.set_cache_size(options.cache_bytes);
-    if !path.try_exists().map_err(OpenError::File)? {
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(UNFINISHED);
-        let unfinished = Path::new(&unfinished);
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
+    let unfinished = Path::new(&unfinished);
+    if path.try_exists().map_err(OpenError::File)? {
+        remove_leftover(unfinished).map_err(OpenError::File)?;
+    } else {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -85,7 +87,7 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError
         let db = builder.create_file(file).map_err(database_error)?;
         create(&db, options)?;
         drop(db);
-        give_name(unfinished, path).map_err(OpenError::File)?;
+        give_name(unfinished, path, &mut || Ok(())).map_err(OpenError::File)?;
     }
     let file = OpenOptions::new()
         .read(true)
@@ -96,10 +98,40 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError
     builder.create_file(file).map_err(database_error)
 }
 
-/// Makes the file that is `unfinished` the one at `path`, durably. Another file there stays.
-pub(crate) fn give_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+/// Makes the file that is `unfinished` the one at `path`, durably. Another file there stays. `after_each` of its
+/// steps may end it, as a loss of power does.
+pub(crate) fn give_name(
+    unfinished: &Path,
+    path: &Path,
+    after_each: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<()> {
     std::fs::hard_link(unfinished, path)?;
+    after_each()?;
     std::fs::remove_file(unfinished)?;
+    after_each()?;
+    sync_folder(path)?;
+    after_each()
+}
+
+/// Ends what [`give_name`] may have been cut off in: takes the other name away, and lets the one at `path` last.
+pub(crate) fn settle_name(unfinished: &Path, path: &Path) -> io::Result<()> {
+    remove_leftover(unfinished)?;
+    match sync_folder(path) {
+        // Who may not look into the folder has not made the file there.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Takes away what a start that was cut off has left, if it has.
+pub(crate) fn remove_leftover(unfinished: &Path) -> io::Result<()> {
+    match std::fs::remove_file(unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
