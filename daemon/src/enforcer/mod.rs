@@ -20,6 +20,7 @@ use garth_enforcement::{Drift, Garden, PREFIXES_PER_CALL_MAX, Prefix, Wanted, re
 use garth_store::Store;
 use garth_store::record::Address;
 use garth_subscription::facts::SubscriptionId;
+use garth_subscription::route::RoutePrefix;
 use garth_subscription::{Access, Timestamp, standing};
 
 use crate::clock;
@@ -309,19 +310,36 @@ fn everybody(store: &Store) -> Vec<SubscriptionId> {
     ids
 }
 
-/// What a subscription may have at `now`, and where it is.
+/// What a subscription may have at `now`, and where it is: at its addresses, and, while it has a session, at the
+/// networks that are routed to it.
 fn now_at(store: &Store, id: SubscriptionId, now: Timestamp) -> (Access, Vec<Prefix>) {
-    let access = store
-        .index()
-        .by_id(id, |entry| standing(&entry.standing(), now).access())
-        .unwrap_or(Access::Reject);
-    let places = store
-        .index()
-        .addresses_of(id)
-        .into_iter()
-        .filter_map(prefix_of)
-        .collect();
+    let index = store.index();
+    let has_session = index.live_sessions_of(id, None) > 0;
+    let (access, routes) = index
+        .by_id(id, |entry| {
+            let routes = entry.framed_routes().filter(|_| has_session);
+            let routes: Vec<Prefix> = routes.filter_map(|route| routed(route.prefix)).collect();
+            (standing(&entry.standing(), now).access(), routes)
+        })
+        .unwrap_or((Access::Reject, Vec::new()));
+    let addresses = index.addresses_of(id).into_iter().filter_map(prefix_of);
+    let mut places: Vec<Prefix> = addresses.collect();
+    for route in routes {
+        if !places.contains(&route) {
+            places.push(route);
+        }
+    }
     (access, places)
+}
+
+/// A network behind a subscriber. None if it is so large that it is a way to everywhere and nobody's place.
+fn routed(prefix: RoutePrefix) -> Option<Prefix> {
+    match prefix {
+        RoutePrefix::V4(prefix) => {
+            Prefix::new(IpAddr::V4(prefix.address()), prefix.prefix_len()).ok()
+        }
+        RoutePrefix::V6(prefix) => prefix_of(Address::V6(prefix)),
+    }
 }
 
 fn prefix_of(address: Address) -> Option<Prefix> {
@@ -330,3 +348,6 @@ fn prefix_of(address: Address) -> Option<Prefix> {
         Address::V6(prefix) => Prefix::new(IpAddr::V6(prefix.address()), prefix.prefix_len()).ok(),
     }
 }
+
+#[cfg(test)]
+mod tests;
