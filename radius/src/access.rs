@@ -11,11 +11,12 @@ use std::array;
 
 use subtle::ConstantTimeEq;
 
+use crate::attribute::AttributeType;
 use crate::authentication::{Asked, Decision, Grant, MsChapProof, Proof, decide};
 use crate::batch::{Batch, Received};
 use crate::code::Code;
 use crate::crypto::{ChapPassword, Password, ToSign, sign_all};
-use crate::directory::{Directory, Profile};
+use crate::directory::{Directory, Port, Profile};
 use crate::duplicates::{Seen, Ticket};
 use crate::lanes::{JobId, Lanes};
 use crate::packet::{EncodeError, Packet};
@@ -348,7 +349,7 @@ impl<'s> Batch<'s> {
             Decision::Now(grant) => (grant, None),
             Decision::IfChap(job, grant) => (grant, sent.map(|response| (job, response))),
         };
-        let grant = grant.and_then(|grant| self.within_limit(grant, &asked, profile));
+        let grant = grant.and_then(|grant| self.within_limit(grant, request, &asked, profile));
         (grant, if_chap)
     }
 
@@ -357,6 +358,7 @@ impl<'s> Batch<'s> {
     fn within_limit<D: Directory>(
         &self,
         grant: Grant,
+        request: &Request<'_, '_>,
         asked: &Asked<'_, '_, D>,
         profile: &Profile,
     ) -> Result<Grant, RejectReason> {
@@ -364,12 +366,42 @@ impl<'s> Batch<'s> {
         let Some(limit) = plan.and_then(|plan| plan.session_limit) else {
             return Ok(grant);
         };
+        let limit = u32::from(limit.get());
         let station = asked.request.calling_station_mac();
-        if asked.directory.live_sessions(&profile.class, station) < u32::from(limit.get()) {
+        let others = asked.directory.live_sessions(&profile.class, station);
+        if others < limit
+            || Self::live_elsewhere(request, asked, profile).is_some_and(|others| others < limit)
+        {
             Ok(grant)
         } else {
             Err(RejectReason::SessionLimit)
         }
+    }
+
+    /// The live sessions elsewhere than at the port of a request; `None` tells that ports are not looked at, because the
+    /// NAS names the station: then it may be another one at that port.
+    #[cold]
+    fn live_elsewhere<D: Directory>(
+        request: &Request<'_, '_>,
+        asked: &Asked<'_, '_, D>,
+        profile: &Profile,
+    ) -> Option<u32> {
+        if asked.request.calling_station_id.is_some() {
+            return None;
+        }
+        let received = &request.received;
+        let number = asked.packet.find(AttributeType::NAS_PORT);
+        let id = asked.packet.find(AttributeType::NAS_PORT_ID);
+        let port = Port {
+            nas: received.to.nas,
+            source: received.source.ip().to_canonical(),
+            number: number.and_then(|attribute| attribute.integer()),
+            id: id.map(|attribute| attribute.value),
+        };
+        let elsewhere = asked
+            .directory
+            .live_sessions_elsewhere(&profile.class, &port);
+        Some(elsewhere)
     }
 
     fn outcome(&self, granted: Result<Grant, RejectReason>) -> Outcome {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::UnixSeconds;
 use crate::attribute::AttributeType;
 use crate::directory::CLASS_LEN;
+use crate::mac;
 use crate::nas::Nas;
 use crate::packet::Attribute;
 use crate::reason::DropReason;
@@ -120,6 +121,13 @@ pub struct AccountingRecord<'a> {
     pub event_timestamp: Option<UnixSeconds>,
     /// Seconds the NAS has been trying to deliver this.
     pub delay_time: u32,
+}
+
+impl AccountingRecord<'_> {
+    /// Calling-Station-Id, if it is a MAC: read as at a login, so that it is the same station in both.
+    pub fn calling_station_mac(&self) -> Option<[u8; 6]> {
+        self.calling_station_id.and_then(mac::parse)
+    }
 }
 
 /// Octets received from the subscriber in this session (its upload), or sent to it.

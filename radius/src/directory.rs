@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::UnixSeconds;
 use crate::crypto::Password;
 use crate::mschap::NtHash;
+use crate::nas::Nas;
 
 /// Octets of the Class attribute: they name the subscription and come back in accounting.
 pub const CLASS_LEN: usize = 16;
@@ -36,6 +37,19 @@ pub enum Identity<'a> {
     },
 }
 
+/// The port that somebody logs in at.
+#[derive(Clone, Copy, Debug)]
+pub struct Port<'a> {
+    /// Of which NAS.
+    pub nas: &'a Nas,
+    /// Where that NAS sends from; IPv4-mapped addresses are IPv4.
+    pub source: IpAddr,
+    /// NAS-Port.
+    pub number: Option<u32>,
+    /// NAS-Port-Id as sent.
+    pub id: Option<&'a [u8]>,
+}
+
 /// Finds subscribers.
 pub trait Directory {
     /// Fills `profile` with what holds at `now`; false if there is no such subscriber.
@@ -48,6 +62,13 @@ pub trait Directory {
     fn live_sessions(&self, class: &[u8; CLASS_LEN], station: Option<[u8; 6]>) -> u32 {
         let _ = (class, station);
         0
+    }
+
+    /// The same without those at that port of a NAS, which told no station: who comes from there again comes in place of
+    /// them. Asked only where a plan's limit is reached and the NAS names no station.
+    fn live_sessions_elsewhere(&self, class: &[u8; CLASS_LEN], port: &Port<'_>) -> u32 {
+        let _ = port;
+        self.live_sessions(class, None)
     }
 
     /// Networks behind the subscriber of the subscription that is called so. Asked only where a profile says so.

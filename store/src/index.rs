@@ -34,7 +34,7 @@ use garth_subscription::subscriber::MacAddress;
 
 use crate::record::Address;
 
-pub use claims::AtAddress;
+pub use claims::{AtAddress, PortMark};
 pub use content::Content;
 pub use entry::Entry;
 pub use plans::{PlanRates, PlanTerms};
@@ -270,11 +270,18 @@ impl Index {
     /// in again while its old session is still open is not a second user (N8).
     ///
     /// A session counts from the commit of its first record until it is closed. Sessions whose NAS
-    /// told no MAC address always count. Never waits for the writer, so it may be called for every
+    /// told no MAC address always count here ([`Self::live_sessions_elsewhere`]). Never waits for the writer, so it may be called for every
     /// request.
     #[must_use]
     pub fn live_sessions_of(&self, id: SubscriptionId, except: Option<MacAddress>) -> u32 {
         self.claims.live_sessions_of(id, except)
+    }
+
+    /// How many sessions of a subscription live, without those at that port whose NAS told no MAC address: who dials in
+    /// there again, at a NAS that names no stations, is not a second user (N8). Without a mark all of them count.
+    #[must_use]
+    pub fn live_sessions_elsewhere(&self, id: SubscriptionId, than: Option<PortMark>) -> u32 {
+        self.claims.live_sessions_elsewhere(id, than)
     }
 
     /// What it takes of memory. It waits while the writer publishes: for status alone.

@@ -4,10 +4,11 @@
 //! commit; meanwhile the next requests queue in the socket, and what does not fit
 //! there is dropped by the kernel. The NAS sends those again.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{fmt, io};
 
 use garth_radius::accounting::{AccountingRecord, StatusType};
+use garth_radius::nas::Nas;
 use garth_radius::server::{AccountVerdict, Server, Ticket};
 use garth_store::record::{self, AccountingStatus, FURTHER_IPV6_MAX, NasNames, SessionKey};
 use garth_store::write::WriteError;
@@ -196,7 +197,7 @@ impl<To> Waiting<To> {
 }
 
 impl Overload {
-    pub(super) fn goes_on(&mut self, error: &dyn std::fmt::Display, records: usize) {
+    pub(super) fn goes_on(&mut self, error: &dyn fmt::Display, records: usize) {
         if self.dropped == 0 {
             tracing::warn!(%error, "accounting records are not kept; the NAS will send them again");
         }
@@ -232,16 +233,20 @@ fn to_store(record: &AccountingRecord<'_>) -> Option<record::AccountingRecord> {
         .and_then(|class| Uuid::from_slice(class).ok())
         .map(SubscriptionId);
     let (framed_ipv6, delegated_ipv6, further_ipv6) = ipv6_of(record);
+    let nas = NasName {
+        nas: &record.nas,
+        source: record.source,
+    };
     Some(record::AccountingRecord {
         status,
         key: SessionKey {
-            nas: nas_name(record).into(),
+            nas: nas.to_string().into(),
             // There is one in every record of a session.
             acct_session_id: record.acct_session_id.unwrap_or_default().into(),
         },
         class,
         user_name: record.user_name.and_then(text),
-        mac: record.calling_station_id.and_then(mac),
+        mac: record.calling_station_mac().map(MacAddress),
         framed_ipv4: record
             .framed_ip_address
             .filter(|address| !is_placeholder(*address)),
@@ -311,20 +316,25 @@ fn is_placeholder(address: Ipv4Addr) -> bool {
     address.is_unspecified() || address.is_broadcast() || address == BY_NAS
 }
 
-fn mac(calling_station_id: &[u8]) -> Option<MacAddress> {
-    std::str::from_utf8(calling_station_id).ok()?.parse().ok()
-}
-
 /// What stands behind the name of a NAS that is known by its certificate.
 const RADSEC: &str = "radsec";
 
+/// The name of a NAS in the keys of its sessions.
+///
 /// One configured NAS may be a whole prefix of devices; each counts its own sessions, so the address
 /// tells them apart where the prefix is wider than a host. Over RadSec the certificate does, and its NAS may
 /// report from another address each time it connects.
-fn nas_name(record: &AccountingRecord<'_>) -> String {
-    match record.nas.certificate {
-        Some(_) => format!("{}/{RADSEC}", record.nas.name),
-        None => format!("{}/{}", record.nas.name, record.source),
+pub(super) struct NasName<'a> {
+    pub(super) nas: &'a Nas,
+    pub(super) source: IpAddr,
+}
+
+impl fmt::Display for NasName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.nas.certificate {
+            Some(_) => write!(f, "{}/{RADSEC}", self.nas.name),
+            None => write!(f, "{}/{}", self.nas.name, self.source),
+        }
     }
 }
 
@@ -334,7 +344,7 @@ mod tests {
 
     use garth_radius::crypto::Secret;
     use garth_radius::dialect::Dialect;
-    use garth_radius::nas::{Nas, Prefix};
+    use garth_radius::nas::Prefix;
 
     use super::*;
 
@@ -389,6 +399,29 @@ mod tests {
             terminate_cause: None,
             event_timestamp: None,
             delay_time: 0,
+        }
+    }
+
+    #[test]
+    fn n8_a_station_is_known_by_the_notations_of_a_login_and_by_no_other() {
+        let mac = |text: &'static str| {
+            let record = AccountingRecord {
+                calling_station_id: Some(text.as_bytes()),
+                ..told()
+            };
+            to_store(&record).unwrap().mac
+        };
+        let known = Some(MacAddress([2, 0, 0, 0, 0xab, 7]));
+        for text in ["02-00-00-00-AB-07", "0200.0000.ab07", "02000000ab07"] {
+            assert_eq!(mac(text), known, "{text}");
+        }
+        for text in [
+            "02-00:00.00-AB-07",
+            "0200-0000ab07",
+            "02000000ab07:",
+            "02-00-00-00-AB-07:ssid",
+        ] {
+            assert_eq!(mac(text), None, "{text}");
         }
     }
 

@@ -3,11 +3,11 @@
 use garth_radius::UnixSeconds;
 use garth_radius::crypto::Password;
 use garth_radius::directory::{
-    Access, CLASS_LEN, Credential, Directory, FRAMED_ROUTES_MAX, Identity, Profile, Route,
+    Access, CLASS_LEN, Credential, Directory, FRAMED_ROUTES_MAX, Identity, Port, Profile, Route,
 };
 use garth_radius::mschap::NtHash;
 use garth_store::Store;
-use garth_store::index::Entry;
+use garth_store::index::{Entry, PortMark};
 use garth_subscription::facts::SubscriptionId;
 use garth_subscription::route::{FramedRoute, RoutePrefix};
 use garth_subscription::standing::next_boundary;
@@ -15,6 +15,8 @@ use garth_subscription::subscriber::MacAddress;
 use garth_subscription::time::Span;
 use garth_subscription::{Timestamp, standing};
 use uuid::Uuid;
+
+use super::accounting::NasName;
 
 /// Looks subscribers up in memory.
 pub(super) struct IndexDirectory(pub(super) Store);
@@ -44,6 +46,16 @@ impl Directory for IndexDirectory {
     fn live_sessions(&self, class: &[u8; CLASS_LEN], station: Option<[u8; 6]>) -> u32 {
         let id = SubscriptionId(Uuid::from_bytes(*class));
         self.0.index().live_sessions_of(id, station.map(MacAddress))
+    }
+
+    fn live_sessions_elsewhere(&self, class: &[u8; CLASS_LEN], port: &Port<'_>) -> u32 {
+        let id = SubscriptionId(Uuid::from_bytes(*class));
+        let nas = NasName {
+            nas: port.nas,
+            source: port.source,
+        };
+        let mark = PortMark::new(nas, port.number, port.id);
+        self.0.index().live_sessions_elsewhere(id, mark)
     }
 
     fn routes(&self, class: &[u8; CLASS_LEN]) -> [Option<Route>; FRAMED_ROUTES_MAX] {

@@ -93,7 +93,11 @@ impl<'s> Batch<'s> {
             directory,
             now: self.now,
         };
-        let subscribers = Rules { batch: self, asked };
+        let subscribers = Rules {
+            batch: self,
+            request,
+            asked,
+        };
         let answer = server.step(settings, &eap_request, &subscribers, profile);
         let mut reply = EapReply::default();
         let outcome = match answer.step {
@@ -146,6 +150,7 @@ fn message(packet: &Packet<'_>) -> Vec<u8> {
 /// The rules for a request, as its conversation asks for them.
 struct Rules<'b, 's, 'r, 'a, D> {
     batch: &'b Batch<'s>,
+    request: &'r Request<'a, 's>,
     asked: Asked<'r, 'a, D>,
 }
 
@@ -158,7 +163,8 @@ impl<D: Directory> Subscribers for Rules<'_, '_, '_, '_, D> {
 
     fn grant(&self, profile: &Profile) -> Result<Grant, RejectReason> {
         let grant = authentication::grant(profile)?;
-        self.batch.within_limit(grant, &self.asked, profile)
+        let Self { request, asked, .. } = self;
+        self.batch.within_limit(grant, request, asked, profile)
     }
 
     fn admits_unknown(&self) -> bool {

@@ -10,7 +10,7 @@ use garth_radius::code::Code;
 use garth_radius::crypto::Password;
 use garth_radius::dialect::Dialect;
 use garth_radius::directory::{
-    Access, Credential, Directory, FRAMED_ROUTES_MAX, Identity, Profile, Route,
+    Access, Credential, Directory, FRAMED_ROUTES_MAX, Identity, Port, Profile, Route,
 };
 use garth_radius::mschap::NtHash;
 use garth_radius::nas::MessageAuthenticatorPolicy::Require;
@@ -82,6 +82,12 @@ impl Directory for Lines {
         assert_eq!(*class, CLASS);
         self.asked_station.set(station);
         self.live.get()
+    }
+
+    fn live_sessions_elsewhere(&self, class: &[u8; 16], port: &Port<'_>) -> u32 {
+        assert_eq!((*class, &*port.nas.name), (CLASS, "nas-1"));
+        let is_its = port.number == Some(7) && port.id == Some(b"eth 1/3");
+        self.live.get() - u32::from(is_its)
     }
 
     fn routes(&self, class: &[u8; 16]) -> [Option<Route>; FRAMED_ROUTES_MAX] {
@@ -464,6 +470,34 @@ fn n8_a_plan_limits_the_live_sessions_of_a_subscription() {
     };
     let mut server = Server::new(Arc::new(settings(endless, Unknown::Reject)), 1);
     assert_eq!(asked(&mut server, &lines, &right).0, Outcome::AcceptFull);
+}
+
+#[test]
+fn n8_who_comes_from_the_port_of_a_session_comes_in_its_place_if_the_nas_names_no_station() {
+    let lines = Lines::default();
+    let at_port = |id: &'static [u8], station: Option<&'static [u8]>| {
+        let ask = Ask::user(b"User")
+            .with(AttributeType::NAS_PORT, &7_u32.to_be_bytes())
+            .with(AttributeType::NAS_PORT_ID, id);
+        match station {
+            Some(station) => ask.with(AttributeType::CALLING_STATION_ID, station),
+            None => ask,
+        }
+        .pap(b"clientPass")
+    };
+    let limit = Outcome::Reject(RejectReason::SessionLimit);
+    for (live, id, station, expected) in [
+        (2, b"eth 1/3".as_slice(), None, Outcome::AcceptFull),
+        (3, b"eth 1/3", None, limit),
+        (2, b"eth 1/4", None, limit),
+        // Another station may be at the same port.
+        (2, b"eth 1/3", Some(b"02-00-00-00-00-07".as_slice()), limit),
+        (2, b"eth 1/3", Some(b"+43 1 234"), limit),
+    ] {
+        lines.live.set(live);
+        let ask = at_port(id, station);
+        assert_eq!(asked(&mut server(), &lines, &ask).0, expected, "{live}");
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@
 //!
 //! Not here: which subscription a session belongs to (`writer::accounting`).
 
-use std::hash::Hash;
+use std::fmt::{self, Write as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -47,8 +48,40 @@ type HashMap<K, V> = papaya::HashMap<K, V, RandomState>;
 enum Held {
     /// A reason why this address is its.
     Address(Address),
-    /// A live session, and the equipment that it is of, where its NAS told.
-    Session(Option<MacAddress>),
+    /// A live session: the equipment that it is of, where its NAS told, else the port that it is at.
+    Session(Option<MacAddress>, Option<PortMark>),
+}
+
+/// A port of a NAS, to be compared with others: a digest of its names that holds while this process runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PortMark([u8; 8]);
+
+impl PortMark {
+    /// The mark of a port of the NAS that is called so in the keys of its sessions; none if nothing tells which port.
+    /// Takes no memory.
+    pub fn new(nas: impl fmt::Display, number: Option<u32>, id: Option<&[u8]>) -> Option<Self> {
+        struct Into<'a>(&'a mut DefaultHasher);
+        impl fmt::Write for Into<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0.write(text.as_bytes());
+                Ok(())
+            }
+        }
+        // Port 0 is what a NAS says that has no ports.
+        let number = number.filter(|number| *number != 0);
+        if number.is_none() && id.is_none() {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        write!(Into(&mut hasher), "{nas}").expect("a hasher takes every octet");
+        (number, id).hash(&mut hasher);
+        Some(Self(hasher.finish().to_ne_bytes()))
+    }
+
+    fn of(session: &Session) -> Option<Self> {
+        let id = session.nas_port_id.as_deref();
+        Self::new(&session.key.nas, session.nas_port, id)
+    }
 }
 
 /// All claims.
@@ -111,7 +144,19 @@ impl Claims {
     pub(super) fn live_sessions_of(&self, id: SubscriptionId, except: Option<MacAddress>) -> u32 {
         let held = self.held.pin();
         let others = held.get(&id).into_iter().flat_map(Few::all).filter(
-            |held| matches!(held, Held::Session(mac) if except.is_none() || *mac != except),
+            |held| matches!(held, Held::Session(mac, _) if except.is_none() || *mac != except),
+        );
+        u32::try_from(others.count()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn live_sessions_elsewhere(
+        &self,
+        id: SubscriptionId,
+        than: Option<PortMark>,
+    ) -> u32 {
+        let held = self.held.pin();
+        let others = held.get(&id).into_iter().flat_map(Few::all).filter(
+            |held| matches!(held, Held::Session(_, port) if than.is_none() || *port != than),
         );
         u32::try_from(others.count()).unwrap_or(u32::MAX)
     }
@@ -136,13 +181,13 @@ impl Claims {
                 self.claim(address, claim.claimant);
             }
             if let Some(id) = claim.claimant {
-                add(&self.held, id, Held::Session(claim.mac));
+                add(&self.held, id, Held::Session(claim.mac, claim.port));
             }
         }
         if let Some(claim) = before {
             self.live_sessions.fetch_sub(1, Ordering::Relaxed);
             if let Some(id) = claim.claimant {
-                take(&self.held, id, Held::Session(claim.mac));
+                take(&self.held, id, Held::Session(claim.mac, claim.port));
             }
             for address in claim.addresses() {
                 self.waive(address, claim.claimant);
@@ -298,6 +343,8 @@ fn masked(address: Ipv6Addr, len: u8) -> u128 {
 pub(crate) struct SessionClaim {
     pub(crate) claimant: Claimant,
     mac: Option<MacAddress>,
+    /// Only where there is no MAC.
+    port: Option<PortMark>,
     addresses: [Option<Address>; 3],
     /// At most [`FURTHER_IPV6_MAX`](crate::record::FURTHER_IPV6_MAX).
     further: Box<[Ipv6Prefix]>,
@@ -309,6 +356,11 @@ impl SessionClaim {
         session.stopped_at.is_none().then(|| Self {
             claimant: session.subscription,
             mac: session.mac,
+            port: session
+                .mac
+                .is_none()
+                .then(|| PortMark::of(session))
+                .flatten(),
             addresses: [
                 session.framed_ipv4.map(Address::V4),
                 session.framed_ipv6.map(Address::V6),

@@ -271,11 +271,13 @@ impl Live {
         }
     }
 
-    /// Whether another state of the session claims the same addresses for the same equipment of
+    /// Whether another state of the session claims the same addresses for the same equipment, or port, of
     /// the same subscription.
     pub(crate) fn claims_as(&self, other: &Self) -> bool {
         self.subscription == other.subscription
             && self.mac == other.mac
+            && (self.mac.is_some()
+                || (self.nas_port == other.nas_port && self.nas_port_id == other.nas_port_id))
             && self.framed_ipv4 == other.framed_ipv4
             && self.framed_ipv6 == other.framed_ipv6
             && self.delegated_ipv6 == other.delegated_ipv6

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use garth_store::index::AtAddress;
+use garth_store::index::{AtAddress, PortMark};
 use garth_store::record::{AccountingRecord, AccountingStatus, Address, NasNames, closed_here};
 use garth_subscription::time::Span;
 
@@ -462,6 +462,51 @@ fn n8_the_live_sessions_of_a_subscription_are_counted_without_those_of_the_stati
     of(Stop, "s2", "user1", None);
     assert_eq!(count(None), 0);
     assert_eq!(world.store.index().live_sessions_of(id(2), None), 1);
+    world.check();
+}
+
+#[test]
+fn n8_a_session_without_a_station_is_known_again_by_its_port() {
+    let world = world_with_users(1);
+    let of = |session: &str, port: Option<u32>, port_id: Option<&str>, mac: Option<&str>| {
+        let record = AccountingRecord {
+            nas_port: port,
+            nas_port_id: port_id.map(|id| id.as_bytes().into()),
+            mac: mac.map(|mac| mac.parse().unwrap()),
+            ..record(Start, session, "user1")
+        };
+        world.store.account(vec![record]).unwrap();
+    };
+    let elsewhere = |nas: &str, port: Option<u32>, port_id: Option<&str>| {
+        let mark = PortMark::new(nas, port, port_id.map(str::as_bytes));
+        world.store.index().live_sessions_elsewhere(id(1), mark)
+    };
+    let nas = "pppoe-1";
+    of("s1", Some(7), Some("eth 1/3"), None);
+    assert_eq!(elsewhere(nas, Some(7), Some("eth 1/3")), 0);
+    for (nas, port, port_id) in [
+        ("pppoe-2", Some(7), Some("eth 1/3")),
+        (nas, Some(8), Some("eth 1/3")),
+        (nas, Some(7), Some("eth 1/4")),
+        (nas, Some(7), None),
+        (nas, None, None),
+    ] {
+        assert_eq!(
+            elsewhere(nas, port, port_id),
+            1,
+            "{nas} {port:?} {port_id:?}"
+        );
+    }
+    // Nothing is known by a port that is none, nor one at whose port a station was named.
+    of("s2", Some(0), None, None);
+    of("s3", Some(9), None, Some("02:00:00:00:00:01"));
+    assert_eq!(elsewhere(nas, Some(0), None), 3);
+    assert_eq!(elsewhere(nas, Some(9), None), 3);
+    // The port may come later, and so may the station.
+    of("s2", Some(5), None, None);
+    assert_eq!(elsewhere(nas, Some(5), None), 2);
+    of("s2", Some(5), None, Some("02:00:00:00:00:02"));
+    assert_eq!(elsewhere(nas, Some(5), None), 3);
     world.check();
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use garth_radius::nas::{Nas, Prefix};
+use garth_store::record::{AccountingRecord, AccountingStatus, NasNames, SessionKey};
 use garth_store::write::NewSubscription;
 use garth_store::{Clock, Keys, Limits, Observer, Options, SealingKey};
 use garth_subscription::calendar::BillingZone;
@@ -208,4 +210,51 @@ async fn what_must_be_proven_is_what_is_on_file() {
     assert!(matches!(credential("user1"), Credential::NtHash(hash) if hash.is_of(&typed)));
     assert!(matches!(credential("user2"), Credential::Password(_)));
     assert!(matches!(credential("user3"), Credential::Missing));
+}
+
+#[tokio::test]
+async fn n8_the_port_of_a_login_is_that_of_the_session_that_began_there() {
+    let directory = directory(vec![(Subscriber::default(), None)]).await;
+    let secret = garth_radius::crypto::Secret::new(b"testing123").unwrap();
+    let source = std::net::IpAddr::from([192, 0, 2, 1]);
+    let prefix = Prefix::new(source, 32).unwrap();
+    let dialect = Arc::new(garth_radius::dialect::Dialect::generic());
+    let nas = Arc::new(Nas::new("bng", prefix, secret, dialect));
+    let record = AccountingRecord {
+        status: AccountingStatus::Start,
+        key: SessionKey {
+            nas: NasName { nas: &nas, source }.to_string().into(),
+            acct_session_id: b"1".as_slice().into(),
+        },
+        class: Some(id(1)),
+        user_name: None,
+        mac: None,
+        framed_ipv4: None,
+        framed_ipv6: None,
+        delegated_ipv6: None,
+        further_ipv6: Box::default(),
+        nas_names: NasNames::default(),
+        nas_port: Some(7),
+        nas_port_id: Some(b"eth 1/3".as_slice().into()),
+        input_octets: 0,
+        output_octets: 0,
+        session_time: 0,
+        terminate_cause: None,
+        delay_seconds: 0,
+    };
+    directory.0.account(vec![record]).unwrap();
+    let class = *id(1).0.as_bytes();
+    let elsewhere = |source: std::net::IpAddr, number| {
+        let port = Port {
+            nas: &nas,
+            source,
+            number: Some(number),
+            id: Some(b"eth 1/3"),
+        };
+        directory.live_sessions_elsewhere(&class, &port)
+    };
+    assert_eq!(directory.live_sessions(&class, None), 1);
+    assert_eq!(elsewhere(source, 7), 0);
+    assert_eq!(elsewhere(source, 8), 1);
+    assert_eq!(elsewhere([192, 0, 2, 2].into(), 7), 1);
 }
