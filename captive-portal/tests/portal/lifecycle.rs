@@ -1,14 +1,15 @@
 //! What subscribers steer of their subscription's life, page by page and form by form.
 
-use garth_captive_portal::desk::{EndingView, Hand, Pass, PauseLimits, Postponing};
+use garth_captive_portal::desk::{EndingView, Hand, Pass, PauseLimits, Postponing, Request};
 use garth_captive_portal::shown::{Field, MenuItem, Shown};
-use garth_subscription::command::ChangeStart;
+use garth_captive_portal::{Problem, View};
+use garth_subscription::command::{ChangeStart, PauseEnd, When};
 use garth_subscription::facts::{PlanChange, SuspendCause};
 use garth_subscription::plan_change::ChangeOffer;
-use garth_subscription::{Access, Refusal};
+use garth_subscription::{Access, Refusal, Standing};
 
-use super::fake::{change_quote, euro, pause, revert_of};
-use super::*;
+use super::fake::{change_quote, euro, id, pause, revert_of};
+use super::world::{ALICE, Answer, BOB, NOBODY, World};
 
 /// Sends a form whose token is on the page `from`.
 async fn send(world: &World, source: &str, from: &str, path: &str, form: &str) -> Answer {
