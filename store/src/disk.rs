@@ -8,7 +8,9 @@
 //! Not here: which table a row lies in ([`crate::tables`]).
 
 mod accounting;
+mod answer;
 mod asked;
+mod facts;
 mod journal;
 mod network;
 mod plan;
@@ -16,6 +18,7 @@ mod policies;
 mod quote;
 mod requests;
 mod steps;
+mod subscriber;
 mod subscription;
 mod unsettled;
 
@@ -29,6 +32,7 @@ use minicbor::{Decode, Encode};
 use uuid::Uuid;
 
 pub(crate) use accounting::{Block, Event, decode_block};
+pub(crate) use answer::{AnswerRecord, decode_answer, encode_answer};
 pub(crate) use asked::{encode_new, encode_order, encode_unsealed_new};
 pub(crate) use journal::{decode_entry, encode_entry};
 pub(crate) use network::{
@@ -40,8 +44,7 @@ pub(crate) use policies::encode_agenda_policies;
 pub(crate) use quote::{decode_quote, encode_quote, signed_octets};
 pub(crate) use requests::{decode_revert, decode_ticket, encode_revert, encode_ticket};
 pub(crate) use subscription::{
-    AnswerRecord, StoredSubscription, decode_answer, decode_indexed, decode_subscription,
-    decode_unsealed, encode_answer, encode_subscription,
+    StoredSubscription, decode_indexed, decode_subscription, decode_unsealed, encode_subscription,
 };
 pub(crate) use unsettled::{decode_unsettled, encode_unsettled};
 

@@ -13,12 +13,10 @@ use garth_subscription::time::Timestamp;
 use minicbor::Encode;
 use minicbor::bytes::ByteArray;
 
+use super::facts::{RenewalRow, ServiceRow, cause_code, renewal_row, service_row};
 use super::journal::{role_code, standing_code};
 use super::network::{OfferRow, offer_row};
-use super::subscription::{
-    RenewalRow, ServiceRow, SubscriberRow, cause_code, renewal_row, service_row, subscriber_row,
-    unsealed_row,
-};
+use super::subscriber::{SubscriberRow, subscriber_row, unsealed_row};
 use super::{IdRow, MoneyRow, money_row, to_row};
 use crate::write::NewSubscription;
 

@@ -13,7 +13,7 @@ use garth_subscription::{Money, Timestamp};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
-use super::subscription::months;
+use super::facts::months;
 use super::{
     Damaged, IdRow, MoneyRow, instant, money, money_row, of_row, optional_instant, optional_text,
     text, to_row,

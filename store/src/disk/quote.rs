@@ -4,8 +4,8 @@ use garth_subscription::facts::SubscriptionId;
 use garth_subscription::quote::{Quote, QuoteLine};
 use minicbor::{Decode, Encode};
 
+use super::facts::months;
 use super::network::{OfferRow, offer, offer_row};
-use super::subscription::months;
 use super::{Damaged, IdRow, MoneyRow, instant, money, money_row, of_row, plan_id, to_row};
 use crate::record::{QuoteId, StoredQuote};
 

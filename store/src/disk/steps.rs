@@ -8,7 +8,7 @@ use garth_subscription::change::{Change, Charge, Step};
 use garth_subscription::facts::SubscriptionId;
 use minicbor::{Decode, Encode};
 
-use super::subscription::{
+use super::facts::{
     FactsRow, PauseRow, PlanChangeRow, ProvisionalRow, RenewalRow, SuspendRow, TerminationRow,
     ending_code, ending_of, facts, facts_row, months, pause, pause_row, plan_change,
     plan_change_row, provisional, provisional_row, renewal, renewal_row, suspend, suspend_row,
