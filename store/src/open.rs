@@ -126,7 +126,13 @@ pub(crate) fn settle_name(unfinished: &Path, path: &Path) -> io::Result<()> {
 /// Takes away what a start that was cut off has left, if it has.
 pub(crate) fn remove_leftover(unfinished: &Path) -> io::Result<()> {
     match std::fs::remove_file(unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        // Where nothing can be written, as in a folder of credentials, no start has left anything.
+        Err(error)
+            if ![io::ErrorKind::NotFound, io::ErrorKind::ReadOnlyFilesystem]
+                .contains(&error.kind()) =>
+        {
+            Err(error)
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

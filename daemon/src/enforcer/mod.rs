@@ -32,6 +32,9 @@ pub(crate) use wake::Wake;
 
 /// How often the kernel's ruleset is looked at: what another tool flushed is back within two of these.
 const TICK: Duration = Duration::from_millis(500);
+/// The largest network behind a subscriber that is walled, by the length of its prefix.
+const WALLED_ROUTE_V4_LEN_MIN: u8 = 24;
+const WALLED_ROUTE_V6_LEN_MIN: u8 = 48;
 
 /// What `garden status` tells.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -332,13 +335,17 @@ fn now_at(store: &Store, id: SubscriptionId, now: Timestamp) -> (Access, Vec<Pre
     (access, places)
 }
 
-/// A network behind a subscriber. None if it is so large that it is a way to everywhere and nobody's place.
+/// A network behind a subscriber. None if it is so large that other subscribers may be in it: a NAS sends them their
+/// packets by their own addresses all the same, but the wall of the network would be around them too.
 fn routed(prefix: RoutePrefix) -> Option<Prefix> {
     match prefix {
-        RoutePrefix::V4(prefix) => {
+        RoutePrefix::V4(prefix) if prefix.prefix_len() >= WALLED_ROUTE_V4_LEN_MIN => {
             Prefix::new(IpAddr::V4(prefix.address()), prefix.prefix_len()).ok()
         }
-        RoutePrefix::V6(prefix) => prefix_of(Address::V6(prefix)),
+        RoutePrefix::V6(prefix) if prefix.prefix_len() >= WALLED_ROUTE_V6_LEN_MIN => {
+            prefix_of(Address::V6(prefix))
+        }
+        RoutePrefix::V4(_) | RoutePrefix::V6(_) => None,
     }
 }
 

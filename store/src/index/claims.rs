@@ -155,10 +155,20 @@ impl Claims {
         than: Option<PortMark>,
     ) -> u32 {
         let held = self.held.pin();
-        let others = held.get(&id).into_iter().flat_map(Few::all).filter(
-            |held| matches!(held, Held::Session(_, port) if than.is_none() || *port != than),
-        );
-        u32::try_from(others.count()).unwrap_or(u32::MAX)
+        let (mut here, mut elsewhere) = (0_u32, 0_u32);
+        for held in held.get(&id).into_iter().flat_map(Few::all) {
+            match held {
+                Held::Session(_, port) if than.is_some() && *port == than => here += 1,
+                Held::Session(..) => elsewhere += 1,
+                Held::Address(_) => {}
+            }
+        }
+        // Where several sessions are, the NAS calls many lines by one name, and no station is known by it.
+        if here > 1 {
+            elsewhere + here
+        } else {
+            elsewhere
+        }
     }
 
     pub(super) fn live_sessions(&self) -> usize {

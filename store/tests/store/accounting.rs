@@ -511,6 +511,26 @@ fn n8_a_session_without_a_station_is_known_again_by_its_port() {
 }
 
 #[test]
+fn n8_a_port_where_several_sessions_are_tells_no_station() {
+    let world = world_with_users(1);
+    let mark = PortMark::new("hotspot", None, Some(b"wlan0"));
+    let elsewhere = || world.store.index().live_sessions_elsewhere(id(1), mark);
+    for (number, expected) in [(1, 0), (2, 2), (3, 3)] {
+        let record = AccountingRecord {
+            nas_port_id: Some(b"wlan0".as_slice().into()),
+            ..record(Start, &format!("s{number}"), "user1")
+        };
+        let key = garth_store::record::SessionKey {
+            nas: "hotspot".into(),
+            ..record.key
+        };
+        let record = AccountingRecord { key, ..record };
+        world.store.account(vec![record]).unwrap();
+        assert_eq!(elsewhere(), expected);
+    }
+}
+
+#[test]
 fn an_ipv6_address_belongs_to_the_prefix_that_contains_it() {
     let world = World::new();
     let mut fixed = new(1, None);
