@@ -7,8 +7,8 @@
 //! An identifier serves one NAS and source port once in [`IDENTIFIER_REUSE_AFTER_SECONDS`], counted
 //! from its last use: a NAS may take a request with an identifier it remembers for a repetition.
 //!
-//! Some ports are kept for requests that go first ([`Ask::goes_first`]): however many others there have been at
-//! a NAS, those have identifiers left.
+//! Some ports, and as large a part of what all NASes together may have, are kept for requests that go first
+//! ([`Ask::goes_first`]): however many others there have been, those have identifiers and room left.
 //!
 //! When full, [`Exchanges::ask`] says so and takes nothing: the caller keeps the request and asks
 //! again when [`Exchanges::received`] or [`Exchanges::poll`] has ended another one.
@@ -33,9 +33,10 @@ use crate::packet::{PACKET_LEN_MAX, Packet};
 pub const PORTS_MAX: u16 = 256;
 /// One port of so many is for requests that go first alone; of fewer, none is.
 pub const FIRST_OF_PORTS: u16 = 4;
-/// The most requests under way.
+/// The most requests under way; those that do not go first leave one of [`FIRST_OF_PORTS`] to the others.
 pub const UNDER_WAY_MAX: usize = 4096;
-/// The most identifiers that are remembered; 64 ports of 16 NASes at their most.
+/// The most identifiers that are remembered; 64 ports of 16 NASes at their most. Those that do not go first leave
+/// one of [`FIRST_OF_PORTS`] to the others.
 pub const REMEMBERED_MAX: usize = 262_144;
 
 /// Milliseconds of a clock that never goes back, since any moment.
@@ -80,7 +81,8 @@ pub enum AskError {
     /// It cannot be made.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// [`UNDER_WAY_MAX`] are under way, or [`REMEMBERED_MAX`] identifiers are remembered.
+    /// [`UNDER_WAY_MAX`] are under way, or [`REMEMBERED_MAX`] identifiers are remembered: less where it does not
+    /// go first.
     #[error("too many requests are under way")]
     Full,
     /// Every identifier of every port that the request may leave from was used at this NAS a short time ago.
@@ -186,7 +188,8 @@ impl<S: Clone + Eq + Hash> Exchanges<S> {
             return Err(AskError::SessionBusy);
         }
         let remembered = self.under_way.len() + self.resting.len();
-        if self.under_way.len() >= UNDER_WAY_MAX || remembered >= REMEMBERED_MAX {
+        let room = |max| room_of(max, ask.goes_first);
+        if self.under_way.len() >= room(UNDER_WAY_MAX) || remembered >= room(REMEMBERED_MAX) {
             return Err(AskError::Full);
         }
         let listener = listener(ask.to);
@@ -327,6 +330,17 @@ impl<S: Clone + Eq + Hash> Exchanges<S> {
         self.resting.push_back((until, key));
         Some(exchange.session)
     }
+}
+
+/// How much of `max` a request may fill.
+const fn room_of(max: usize, goes_first: bool) -> usize {
+    // Widened: a constant can do no more.
+    let kept = if goes_first {
+        0
+    } else {
+        max / FIRST_OF_PORTS as usize
+    };
+    max - kept
 }
 
 fn encode(buffer: &mut [u8], identifier: u8, ask: &Ask<'_>) -> Result<Sent, RequestError> {

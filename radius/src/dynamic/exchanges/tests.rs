@@ -234,6 +234,23 @@ fn full_engine_takes_nothing_until_one_has_ended() {
 }
 
 #[test]
+fn n10_requests_that_go_first_have_room_left_however_many_others_there_are() {
+    let mut lab = Lab::new(PORTS_MAX, Dialect::generic());
+    lab.goes_first = false;
+    let max = u32::try_from(UNDER_WAY_MAX).unwrap();
+    let others = max / 4 * 3;
+    for session in 0..others {
+        lab.ask(0, session).unwrap();
+    }
+    assert_eq!(lab.ask(0, others), Err(AskError::Full));
+    lab.goes_first = true;
+    for session in others..max {
+        lab.ask(0, session).unwrap();
+    }
+    assert_eq!(lab.ask(0, max), Err(AskError::Full));
+}
+
+#[test]
 fn forged_answers_are_refused_and_the_true_one_is_still_taken() {
     let mut lab = Lab::new(2, Dialect::generic());
     lab.ask(0, 1).unwrap();
