@@ -8,7 +8,7 @@ use garth_subscription::journal::{EntryId, JournalEntry};
 use garth_subscription::quote::{Offer, Quote};
 use garth_subscription::subscriber::{Ipv6Prefix, MacAddress, Subscriber, UserName};
 use garth_subscription::text::{ActorName, Message, PaymentId, PlanId, Reason};
-use garth_subscription::{Access, Facts, Money, Timestamp};
+use garth_subscription::{Facts, Money, Timestamp};
 use uuid::Uuid;
 
 use crate::credential::SealedCredential;
@@ -188,11 +188,33 @@ pub enum AccountingStatus {
 pub struct Unsettled {
     /// When the session began: a NAS that counts its ids from the start again makes another one under its key.
     pub started_at: Timestamp,
-    /// What the NAS was told last; [`Access::Full`] is that with a plan or rates that it has no more. `None`:
-    /// one of several things.
-    pub told: Option<Access>,
+    /// What the NAS was told last; `None`: one of several things.
+    pub told: Option<LastTold>,
     /// Whether operators were told of it.
     pub is_alarm: bool,
+}
+
+/// What a NAS was told last of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LastTold {
+    /// Full access with these rates: it has acknowledged them, and they are what the session is entitled to.
+    Full(ToldRates),
+    /// Full access with a plan or rates that the session is not entitled to any more, or is not known to have been
+    /// told another one. `None`: the rates are not known.
+    AnotherFull(Option<ToldRates>),
+    /// The garden.
+    Garden,
+    /// That it is let in nowhere.
+    Reject,
+}
+
+/// The rates that a NAS was told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ToldRates {
+    /// Towards the subscriber.
+    pub down_kbps: u32,
+    /// From the subscriber.
+    pub up_kbps: u32,
 }
 
 /// One accounting record to be kept.

@@ -95,6 +95,12 @@ impl Came {
             .map(|rate| String::from_utf8_lossy(rate).into_owned())
     }
 
+    /// What the juniper dialect activates, with its tag, and what it deactivates.
+    pub(crate) fn services(&self) -> (String, String) {
+        let text = |kind| String::from_utf8_lossy(self.vendor(4_874, kind)[0]).into_owned();
+        (text(65), text(66))
+    }
+
     /// Where a CoA-Request in that dialect wants its session, whose garden is called "garden".
     fn place(&self, dialect: &str) -> Option<Place> {
         let is = |vendor, kind, garden: &[u8], full: &[u8]| {
@@ -142,7 +148,7 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<String, Place>,
     /// All that came, repetitions too.
     pub(crate) came: Vec<Came>,
-    /// The most that it had not answered at a time.
+    /// What it has not answered yet.
     held: Vec<Came>,
     /// Whether it answers at once; else when told to.
     pub(crate) is_holding: bool,

@@ -12,13 +12,13 @@ use super::fake_nas::{FakeNas, Manner, Place, SECRET};
 use super::*;
 use crate::garthd::stop::{self, Stopper};
 
-/// A client with its task, and a NAS that knows the sessions "0", "1" and so on.
 const GARDEN: Request = Request::Move(Move {
     from: Given::Garden,
     to: Given::Garden,
     session_timeout_seconds: 600,
 });
 
+/// A client with its task, and a NAS that knows the sessions "0", "1" and so on.
 struct World {
     client: Client,
     nas: FakeNas,

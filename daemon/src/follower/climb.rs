@@ -189,7 +189,7 @@ impl Follower {
         let (request, urgency) = (effort.request(rung, terms), effort.urgency());
         if rung == Rung::Change {
             // From here on the NAS may have done it or not.
-            followed.told = Told::Unknown;
+            followed.told = effort.from.in_doubt(effort.wanted);
         }
         let asked = Asked {
             key: session.key.clone(),
@@ -237,6 +237,9 @@ impl Follower {
                     effort.wake_at = Some(until);
                     self.due.insert((until, key.clone()));
                 }
+                if is_closed {
+                    self.is_no_alarm(&key, now);
+                }
                 // A record may have come since, of a session that goes on all the same.
                 if is_closed && let Some(session) = self.store.live_session(&key) {
                     self.consider(&session, now);
@@ -246,15 +249,36 @@ impl Follower {
         }
     }
 
+    /// The session is closed in the books, and its subscriber logs in again.
+    fn is_no_alarm(&mut self, key: &SessionKey, now: Instant) {
+        if let Some(followed) = self.sessions.get_mut(key) {
+            followed.is_alarm = false;
+            self.alarms.clear(key);
+            self.note(key, now);
+        }
+    }
+
     /// The NAS has been asked too much: the session waits again.
     fn put_off(&mut self, asked: &Asked, now: Instant) {
         let until = now + BUSY_RETRY;
         self.queue.put_off(&asked.key, asked.urgency, until);
+        self.was_not_told(asked);
         if let Some(effort) = self.asked_of(asked) {
             effort.phase = Phase::Waiting(asked.rung);
         }
         if let Some(session) = self.store.live_session(&asked.key) {
             self.consider(&session, now);
+        }
+        self.note(&asked.key, now);
+    }
+
+    /// The request did not leave this router: what the session was told before stands.
+    fn was_not_told(&mut self, asked: &Asked) {
+        if asked.rung == Rung::Change
+            && let Some(told) = self.asked_of(asked).map(|effort| effort.from)
+            && let Some(followed) = self.sessions.get_mut(&asked.key)
+        {
+            followed.told = told;
         }
     }
 
@@ -269,6 +293,9 @@ impl Follower {
         let Some(wanted) = self.asked_of(asked).map(|effort| effort.wanted) else {
             return;
         };
+        if matches!(answered.outcome, Outcome::NotSent(_)) {
+            self.was_not_told(asked);
+        }
         let Some(followed) = self.sessions.get_mut(key) else {
             return;
         };
@@ -333,8 +360,9 @@ impl Follower {
             }
             Phase::Watching(_) => match effort.look(session, now) {
                 Some(input) => {
-                    if input == LadderInput::NotConfirmed {
-                        followed.told = Told::Unknown;
+                    // An end that did not come changes nothing about what the session was told.
+                    if input == LadderInput::NotConfirmed && effort.is_confirming() {
+                        followed.told = effort.from.in_doubt(effort.wanted);
                     }
                     self.input(key, input, now);
                 }

@@ -61,7 +61,7 @@ pub(super) struct Effort {
     /// Where to.
     pub(super) wanted: Entitlement,
     /// What the session was told before.
-    from: Told,
+    pub(super) from: Told,
     ladder: Ladder,
     pub(super) phase: Phase,
     /// When it goes on by itself.
@@ -88,6 +88,11 @@ impl Effort {
         let (ladder, step) = self.ladder.next(input);
         self.ladder = ladder;
         step
+    }
+
+    /// Whether the NAS says that it has moved the session, and that is looked at.
+    pub(super) const fn is_confirming(&self) -> bool {
+        matches!(self.ladder.state(), State::Confirming { .. })
     }
 
     /// How soon it has its turn.

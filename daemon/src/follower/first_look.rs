@@ -28,6 +28,7 @@ const RECENT: Span = Span::from_seconds(3_600);
 const LOGIN_MAX: Span = Span::from_seconds(60);
 /// The most journal entries of a subscription that are read.
 const ENTRIES_MAX: usize = 16;
+
 /// What `session` was told, whose subscription is entitled to `wanted` now; whoever told it ran until `lived_until`
 /// if not since. It reads the disk.
 ///

@@ -6,7 +6,7 @@
 //! turn ([`queue`]). What was told is known from the login or the last acknowledged change; for a session seen for
 //! the first time it is found out ([`first_look`]). An ACK is believed when accounting agrees ([`evidence`]). What
 //! cannot be moved is an alarm ([`alarms`]), and is tried again every [`ALARM_RETRY`]. What is not settled is noted
-//! in the store ([`notes`]): a restart goes on with it.
+//! in the store ([`notes`]): a restart goes on with it, and believes what was acknowledged before it.
 //!
 //! The first rung, the wall on this router, is the enforcer's and waits for none of this.
 //!
@@ -84,8 +84,8 @@ impl Followed {
         Some(Unsettled {
             started_at: self.started_at,
             told: match self.told {
-                // What it was told last it has not proven.
-                Told::Is(told) => (told != effort.wanted).then(|| told.access()),
+                // Also what it has acknowledged and not proven: after a restart that is believed.
+                Told::Is(told) => Some(told.last_told(effort.wanted)),
                 Told::Unknown => None,
             },
             is_alarm: self.is_alarm,

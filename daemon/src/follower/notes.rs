@@ -129,7 +129,7 @@ impl Notes {
 
 #[cfg(test)]
 mod tests {
-    use garth_subscription::Access;
+    use garth_store::record::LastTold;
 
     use super::*;
 
@@ -143,7 +143,7 @@ mod tests {
     fn unsettled(is_alarm: bool) -> Unsettled {
         Unsettled {
             started_at: "2026-11-21T12:00:00Z".parse().unwrap(),
-            told: Some(Access::Garden),
+            told: Some(LastTold::Garden),
             is_alarm,
         }
     }

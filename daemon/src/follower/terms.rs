@@ -7,7 +7,7 @@ use garth_store::record::Session;
 use garth_subscription::standing::next_boundary;
 use garth_subscription::{Access, Timestamp, standing};
 
-use super::entitlement::{Entitlement, Told};
+use super::entitlement::{ANOTHER_PLAN, Entitlement, Told};
 
 /// Of one session at one instant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ impl Terms {
             Access::Full | Access::Reject => boundary,
             Access::Garden => garden.session_timeout(boundary),
         };
-        let so_far = seconds(session.started_at, now);
+        let so_far = so_far(session.started_at, session.session_time, now);
         Self {
             rates: Rates {
                 down_kbps: entry.down_kbps(),
@@ -50,20 +50,22 @@ impl Terms {
     /// the plan. A wrong guess costs a new login: a NAS that is told to take away what a session does not have refuses.
     pub(super) fn before(&self, told: Told, wanted: Entitlement) -> Given {
         match (told, wanted) {
+            (Told::Is(ANOTHER_PLAN), _) => Given::Full(self.rates),
             (
                 Told::Is(Entitlement::Full {
                     down_kbps, up_kbps, ..
                 }),
                 _,
-            ) => match (down_kbps, up_kbps) {
-                // Full access with another plan than that of now: no internet plan has these.
-                (0, 0) => Given::Full(self.rates),
-                _ => Given::Full(Rates { down_kbps, up_kbps }),
-            },
+            ) => Given::Full(Rates { down_kbps, up_kbps }),
             (Told::Is(Entitlement::Garden), _) | (_, Entitlement::Full { .. }) => Given::Garden,
             (Told::Is(Entitlement::Reject) | Told::Unknown, _) => Given::Full(self.rates),
         }
     }
+}
+
+/// How long a session has lasted, in seconds: the store's clock may stand still while that of the NAS goes on.
+fn so_far(started_at: Timestamp, session_time: u32, now: Timestamp) -> u32 {
+    seconds(started_at, now).max(session_time)
 }
 
 /// Whole seconds from one instant to another; 0 if that is in the past.
@@ -84,10 +86,14 @@ mod tests {
         up_kbps: 10,
     };
 
-    const NO_RATES: Rates = Rates {
-        down_kbps: 0,
-        up_kbps: 0,
-    };
+    #[test]
+    fn a_session_has_lasted_as_long_as_its_nas_says_while_our_clock_stands_still() {
+        let began: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let now: Timestamp = "2026-11-21T12:10:00Z".parse().unwrap();
+        for (session_time, expected) in [(0, 600), (300, 600), (7_200, 7_200)] {
+            assert_eq!(so_far(began, session_time, now), expected);
+        }
+    }
 
     #[test]
     fn what_is_replaced_is_what_was_told_and_else_the_other_side_of_the_wall() {
@@ -106,11 +112,7 @@ mod tests {
             (Told::Is(garden), new, Given::Garden),
             (Told::Is(old), new, Given::Full(OLD)),
             (Told::Is(old), garden, Given::Full(OLD)),
-            (
-                Told::Is(full(u32::MAX, NO_RATES)),
-                garden,
-                Given::Full(PLAN),
-            ),
+            (Told::Is(ANOTHER_PLAN), garden, Given::Full(PLAN)),
             (Told::Unknown, new, Given::Garden),
             (Told::Unknown, garden, Given::Full(PLAN)),
             (Told::Is(Entitlement::Reject), new, Given::Garden),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use garth_store::index::Content;
 use garth_store::record::{
-    AccountingRecord, AccountingStatus, CheckoutId, Notice, Session, SessionKey, Ticket, Unsettled,
+    AccountingRecord, AccountingStatus, CheckoutId, LastTold, Notice, Session, SessionKey, Ticket,
+    Unsettled,
 };
 use garth_store::write::WriteError;
 use garth_store::{Limits, Options, Store};
-use garth_subscription::Access;
 use garth_subscription::command::{Command, PauseEnd, Role};
 use garth_subscription::revert::{RevertAsk, RevertId};
 use uuid::Uuid;
@@ -182,7 +182,7 @@ impl Run {
         let change = |(n, is_alarm): &(u32, Option<bool>)| {
             let unsettled = is_alarm.map(|is_alarm| Unsettled {
                 started_at: at(&instant(4)),
-                told: Some(Access::Garden),
+                told: Some(LastTold::Garden),
                 is_alarm,
             });
             (session_key(&format!("s{n}")), unsettled)

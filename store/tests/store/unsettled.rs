@@ -1,8 +1,7 @@
 //! Sessions whose NAS has not followed.
 
 use garth_store::Store;
-use garth_store::record::{AccountingStatus, SessionKey, Unsettled};
-use garth_subscription::Access;
+use garth_store::record::{AccountingStatus, LastTold, SessionKey, ToldRates, Unsettled};
 use redb::{Database, TableDefinition};
 
 use crate::disk::Disk;
@@ -14,7 +13,7 @@ use crate::world::{
 /// More than one piece has.
 const MANY: usize = 10_000;
 
-fn unsettled(told: Option<Access>, is_alarm: bool) -> Unsettled {
+fn unsettled(told: Option<LastTold>, is_alarm: bool) -> Unsettled {
     Unsettled {
         started_at: at(START),
         told,
@@ -31,11 +30,17 @@ fn open(disk: &Disk, clock: &str) -> Store {
 fn every_kind_of_unsettled_session_is_read_back_as_it_was_noted() {
     let disk = Disk::default();
     let store = open(&disk, START);
+    let rates = ToldRates {
+        down_kbps: 100_000,
+        up_kbps: 20_000,
+    };
     let told = [
         None,
-        Some(Access::Full),
-        Some(Access::Garden),
-        Some(Access::Reject),
+        Some(LastTold::Full(rates)),
+        Some(LastTold::AnotherFull(Some(rates))),
+        Some(LastTold::AnotherFull(None)),
+        Some(LastTold::Garden),
+        Some(LastTold::Reject),
     ];
     let each = told.into_iter().enumerate().flat_map(|(n, told)| {
         [false, true].map(|is_alarm| {
@@ -77,7 +82,7 @@ fn a_file_of_before_there_were_unsettled_sessions_has_none_and_takes_some() {
     drop(db);
     let store = open(&disk, START);
     assert_eq!(store.unsettled_sessions().unwrap(), []);
-    let one = (session_key("s1"), unsettled(Some(Access::Garden), true));
+    let one = (session_key("s1"), unsettled(Some(LastTold::Garden), true));
     store
         .note_unsettled(vec![(one.0.clone(), Some(one.1))])
         .unwrap();

@@ -4,7 +4,7 @@ use garth_store::record::AccountingStatus::{InterimUpdate, Start, Stop};
 use garth_subscription::Command;
 
 use super::super::*;
-use super::world::{MOMENT, World, disable, other_plan, terminate};
+use super::world::{MOMENT, PATIENCE, World, blocked, disable, other_plan, terminate};
 use crate::dynamic_authorization::fake_nas::{Manner, Place};
 
 /// Somebody in the garden, who pays while the follower is dead.
@@ -148,11 +148,6 @@ async fn hours_pass(world: &World) {
     }
 }
 
-fn blocked(world: &World) -> (u64, u64) {
-    let stuck = world.alarms.sum();
-    (stuck.paid_but_blocked, stuck.walled_but_open)
-}
-
 /// Somebody who has paid and whose NAS says nothing any more: an alarm for hours, then the follower is killed.
 async fn blocked_for_long(dialect: &'static str, refuses: Manner) -> World {
     let mut world = World::new(dialect, false).await;
@@ -222,27 +217,78 @@ async fn what_was_noted_of_a_session_is_not_said_of_another_one_under_its_id() {
 
 #[tokio::test(start_paused = true)]
 async fn n11_another_rate_that_a_nas_has_not_taken_is_told_after_a_restart() {
-    for manner in [Manner::Silent, Manner::Lies] {
-        let mut world = World::new("mikrotik", true).await;
+    let mut world = World::new("juniper", true).await;
+    world.subscriber(1).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.nas.with(|state| state.coa = Manner::Silent);
+    world.plans(200_000).await;
+    // It is not in the journal.
+    world.pass(Duration::from_secs(4)).await;
+    world.kill_follower().await;
+    world.nas.with(|state| {
+        state.coa = Manner::Does;
+        state.came.clear();
+    });
+    hours_pass(&world).await;
+    world.account(1, "s1", InterimUpdate, 9, 9).await;
+    world.runs();
+    world.pass(MOMENT).await;
+    assert_eq!(world.asked(), "C");
+    let (activated, deactivated) = world.nas.with(|state| state.came[0].services());
+    assert_eq!(activated, "\u{1}garth-full(200000000,40000000)");
+    assert_eq!(
+        deactivated, "garth-full(100000000,20000000)",
+        "what the session has"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn n11_what_a_nas_has_acknowledged_is_not_told_again_after_a_restart() {
+    for dialect in ["mikrotik", "juniper", "cisco-isg"] {
+        let mut world = World::new(dialect, false).await;
         world.subscriber(1).await;
         world.logs_in(1, "s1").await;
+        world.subscriber(2).await;
+        world.logs_in(2, "s2").await;
         world.pass(MOMENT).await;
-        world.nas.with(|state| state.coa = manner);
+        world.command(1, disable()).await;
         world.plans(200_000).await;
-        // Neither is it proven, nor is it in the journal.
-        world.pass(Duration::from_secs(4)).await;
+        world.pass(Duration::from_secs(2)).await;
+        assert_eq!(world.asked(), "CC");
+        assert_eq!(world.noted().len(), 2, "it is not proven");
         world.kill_follower().await;
-        world.nas.with(|state| {
-            state.coa = Manner::Does;
-            state.came.clear();
-        });
-        hours_pass(&world).await;
-        world.account(1, "s1", InterimUpdate, 9, 9).await;
         world.runs();
-        world.pass(MOMENT).await;
-        let rate = world.nas.with(|state| state.came[0].mikrotik_rate());
-        assert_eq!(rate.as_deref(), Some("40000k/200000k"), "{manner:?}");
+        world.pass(PATIENCE).await;
+        assert_eq!(
+            (world.asked().as_str(), world.noted()),
+            ("CC", vec![]),
+            "{dialect}"
+        );
+        assert_eq!(
+            (world.place("s1"), world.place("s2")),
+            (Some(Place::Garden), Some(Place::Full))
+        );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn n11_what_was_acknowledged_before_a_restart_and_is_not_wanted_after_it_is_told() {
+    let mut world = World::new("juniper", false).await;
+    world.subscriber(1).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.command(1, disable()).await;
+    world.pass(Duration::from_secs(2)).await;
+    world.kill_follower().await;
+    world.command(1, Command::Enable).await;
+    world.changes.take();
+    world.runs();
+    world.pass(MOMENT).await;
+    assert_eq!(
+        (world.asked().as_str(), world.place("s1")),
+        ("CC", Some(Place::Full))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,12 +4,9 @@ use garth_subscription::Command;
 
 use super::super::*;
 use super::world::{MOMENT, World, disable, other_plan};
-use crate::dynamic_authorization::fake_nas::Came;
 
 /// Session-Timeout (RFC 2865 section 5.27).
 const SESSION_TIMEOUT: u8 = 27;
-/// A vendor's attributes.
-const ERX: (u32, u8, u8) = (4_874, 65, 66);
 
 /// A session that began a while ago in the garden; then the subscriber is let out of it and walled again.
 async fn out_and_in(dialect: &'static str) -> (Timestamp, Vec<(Timestamp, Option<u32>)>) {
@@ -87,16 +84,11 @@ async fn the_service_that_is_deactivated_is_the_one_that_was_activated() {
     ] {
         world.command(1, command).await;
         world.pass(MOMENT).await;
-        let (activate, deactivate) = world.nas.with(|state| services(state.came.last().unwrap()));
+        let (activate, deactivate) = world
+            .nas
+            .with(|state| state.came.last().unwrap().services());
         assert_eq!(deactivate, deactivated);
         assert_eq!(activate, format!("\u{1}{activated}"), "with its tag");
     }
     assert_eq!(world.asked(), "CCC");
-}
-
-/// What is activated, and what is deactivated.
-fn services(came: &Came) -> (String, String) {
-    let (vendor, activate, deactivate) = ERX;
-    let text = |kind| String::from_utf8_lossy(came.vendor(vendor, kind)[0]).into_owned();
-    (text(activate), text(deactivate))
 }

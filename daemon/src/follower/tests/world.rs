@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use super::super::*;
 use crate::disconnector::Disconnector;
-use crate::dynamic_authorization::fake_nas::{FakeNas, Place, SECRET};
+use crate::dynamic_authorization::fake_nas::{FakeNas, Manner, Place, SECRET};
 use crate::dynamic_authorization::{Client, SOURCE_PORTS};
 use crate::garthd::stop::{self, Stopper};
 
@@ -497,4 +497,29 @@ pub(super) fn renew() -> Command {
         tender: Tender::Balance,
         then_pause: false,
     }
+}
+
+/// Somebody in the garden since the login; the NAS takes CoA in that manner.
+pub(super) async fn in_garden(dialect: &'static str, coa: Manner, disconnect: Manner) -> World {
+    let world = World::new(dialect, true).await;
+    world.subscriber(1).await;
+    world.command(1, disable()).await;
+    // What has changed this long before a login was told at the login.
+    world.pass(Duration::from_secs(120)).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    assert_eq!(
+        (world.asked().as_str(), world.place("s1")),
+        ("", Some(Place::Garden))
+    );
+    world
+        .nas
+        .with(|state| (state.coa, state.disconnect) = (coa, disconnect));
+    world
+}
+
+/// Alarms: of who has paid, and of who has not.
+pub(super) fn blocked(world: &World) -> (u64, u64) {
+    let stuck = world.alarms.sum();
+    (stuck.paid_but_blocked, stuck.walled_but_open)
 }
