@@ -13,7 +13,9 @@ use garth_store::Store;
 use garth_store::record::{Session, SessionKey};
 
 use crate::admin::DisconnectAnswer;
-use crate::dynamic_authorization::{Answered, Ask, BUSY, Client, Identifiers, Outcome, Request};
+use crate::dynamic_authorization::{
+    Answered, Ask, Client, Identifiers, Outcome, Request, STOPPING,
+};
 
 /// Acct-Terminate-Cause "Admin Reset" (RFC 2866 section 5.10): what a session closed by us is given.
 const ADMIN_RESET: u32 = 6;
@@ -163,8 +165,11 @@ impl Disconnector {
                 millis: answered.millis,
             },
             Outcome::NotSent(detail) => DisconnectAnswer::Failed { detail },
-            Outcome::Busy => DisconnectAnswer::Failed {
-                detail: BUSY.to_owned(),
+            Outcome::Busy(why) => DisconnectAnswer::Failed {
+                detail: why.to_owned(),
+            },
+            Outcome::Stopping => DisconnectAnswer::Failed {
+                detail: STOPPING.to_owned(),
             },
         }
     }

@@ -17,7 +17,9 @@ use garth_subscription::Timestamp;
 
 use crate::admin::wire::{NasBody, NasDetailBody, ProbeBody, ProbedBody, RequestsBody};
 use crate::disconnector::{Disconnector, Nases, nas_address, nas_name, place};
-use crate::dynamic_authorization::{Answered, BUSY, Counts, Identifiers, Move, Outcome, Request};
+use crate::dynamic_authorization::{
+    Answered, Counts, Identifiers, Move, Outcome, Request, STOPPING,
+};
 use crate::follower::Alarms;
 use crate::radius::radsec::RadSec;
 
@@ -331,8 +333,12 @@ fn probed(answered: Answered) -> ProbedBody {
             body.detail = Some(detail);
             "not_sent"
         }
-        Outcome::Busy => {
-            body.detail = Some(BUSY.to_owned());
+        Outcome::Busy(why) => {
+            body.detail = Some(why.to_owned());
+            "not_sent"
+        }
+        Outcome::Stopping => {
+            body.detail = Some(STOPPING.to_owned());
             "not_sent"
         }
     }
@@ -342,19 +348,13 @@ fn probed(answered: Answered) -> ProbedBody {
 
 /// Whether sessions at the NAS can be moved, and what its answers mean.
 fn verdict(disconnect: &Answered, coa: &Answered, has_coa: bool) -> (bool, Vec<String>) {
-    use Outcome::{Busy, NotSent, Silence};
+    use Outcome::Silence;
     if let (Silence, Silence) = (&disconnect.outcome, &coa.outcome) {
         return (false, SILENCE.map(str::to_owned).to_vec());
     }
-    if let (NotSent(why), _) | (_, NotSent(why)) = (&disconnect.outcome, &coa.outcome) {
+    if let Some(why) = not_sent(&disconnect.outcome).or(not_sent(&coa.outcome)) {
         let text = format!("The request could not be sent: {why}.");
         return (false, vec![text]);
-    }
-    if disconnect.outcome == Busy || coa.outcome == Busy {
-        return (
-            false,
-            vec![format!("The request could not be sent: {BUSY}.")],
-        );
     }
     let mut text = Vec::new();
     let ends = meaning("Disconnect-Request", &disconnect.outcome, &mut text);
@@ -368,6 +368,16 @@ fn verdict(disconnect: &Answered, coa: &Answered, has_coa: bool) -> (bool, Vec<S
         );
     }
     (ends && (changes || !has_coa), text)
+}
+
+/// Why a NAS was not asked, if it was not.
+fn not_sent(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::NotSent(why) => Some(why),
+        Outcome::Busy(why) => Some(why),
+        Outcome::Stopping => Some(STOPPING),
+        Outcome::Ack | Outcome::Nak(_) | Outcome::Silence => None,
+    }
 }
 
 /// What silence can mean: a NAS drops what it cannot verify, so a wrong secret looks as a firewall does.
@@ -400,8 +410,10 @@ fn meaning(request: &str, outcome: &Outcome, text: &mut Vec<String>) -> bool {
             false,
             "nothing, while it answers the other kind: switch this kind on at the NAS".to_owned(),
         ),
-        Outcome::NotSent(why) => (false, why.clone()),
-        Outcome::Busy => (false, BUSY.to_owned()),
+        Outcome::NotSent(_) | Outcome::Busy(_) | Outcome::Stopping => (
+            false,
+            not_sent(outcome).unwrap_or_default().to_owned(),
+        ),
     };
     text.push(format!("{request}: {words}."));
     works
@@ -490,6 +502,23 @@ mod tests {
     fn nak_503_to_both_is_as_it_should_be() {
         let (usable, text) = said(nak(503), nak(503), true);
         assert!(usable && text.contains("the secret is right"), "{text}");
+    }
+
+    #[test]
+    fn why_nothing_was_sent_is_said_once() {
+        for (outcome, why) in [
+            (Outcome::NotSent("no address".to_owned()), "no address"),
+            (Outcome::Busy("no room"), "no room"),
+            (Outcome::Stopping, STOPPING),
+        ] {
+            for (disconnect, coa) in [(outcome.clone(), nak(503)), (nak(503), outcome)] {
+                let (usable, text) = said(disconnect, coa, true);
+                assert_eq!(
+                    (usable, text),
+                    (false, format!("The request could not be sent: {why}."))
+                );
+            }
+        }
     }
 
     #[test]

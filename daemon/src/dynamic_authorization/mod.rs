@@ -165,12 +165,18 @@ pub(crate) enum Outcome {
     Silence,
     /// It could not be asked, for that reason.
     NotSent(String),
-    /// It cannot be asked now: its identifiers were used a short time ago.
-    Busy,
+    /// It cannot be asked now, for that reason.
+    Busy(&'static str),
+    /// This process is stopping: whether it was asked nobody knows.
+    Stopping,
 }
 
-/// What operators are told of [`Outcome::Busy`].
-pub(crate) const BUSY: &str = "this NAS was sent so many requests in the last 300 seconds that no identifier is free; try again in a minute";
+/// What operators are told where all NASes together are asked too much.
+const FULL: &str = "so many requests to all NASes are under way, or were in the last 300 seconds, that there is no room for another one; try again in a minute";
+/// What operators are told of [`Outcome::Stopping`].
+pub(crate) const STOPPING: &str = "garthd is stopping";
+/// What operators are told where a NAS has no identifier left.
+const NO_IDENTIFIER: &str = "this NAS was sent so many requests in the last 300 seconds that no identifier is free; try again in a minute";
 
 /// What came of it, and what it took.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -189,8 +195,8 @@ impl Answered {
     }
 
     /// Nothing could be sent now.
-    pub(crate) const fn busy() -> Self {
-        Self::at_once(Outcome::Busy)
+    const fn busy(why: &'static str) -> Self {
+        Self::at_once(Outcome::Busy(why))
     }
 
     const fn at_once(outcome: Outcome) -> Self {
@@ -222,7 +228,7 @@ impl Counts {
             Outcome::Ack => count.acknowledged += 1,
             Outcome::Nak(_) => count.refused += 1,
             Outcome::Silence => count.unanswered += 1,
-            Outcome::NotSent(_) | Outcome::Busy => {}
+            Outcome::NotSent(_) | Outcome::Busy(_) | Outcome::Stopping => {}
         }
     }
 
@@ -276,12 +282,11 @@ impl Client {
     /// Asks, and waits for what the NAS says.
     pub(crate) async fn ask(&self, ask: Ask) -> Answered {
         let (answer, answered) = oneshot::channel();
-        let stopping = "garthd is stopping";
         if self.asks.send(Asked { ask, answer }).await.is_err() {
-            return Answered::not_sent(stopping);
+            return Answered::at_once(Outcome::Stopping);
         }
         let answered = answered.await;
-        answered.unwrap_or_else(|_| Answered::not_sent(stopping))
+        answered.unwrap_or_else(|_| Answered::at_once(Outcome::Stopping))
     }
 
     /// What became of the requests so far.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::sockets::{Arrived, Sockets};
-use super::{About, Answered, Asked, Counts, Outcome};
+use super::{About, Answered, Asked, Counts, FULL, NO_IDENTIFIER, Outcome};
 use crate::garthd::stop::Stop;
 
 /// The wall clock: Event-Timestamp is compared with the clock of the NAS.
@@ -144,8 +144,9 @@ impl Task {
             }
             Err(AskError::SessionBusy) => self.backlog.push_back(asked),
             // Who asked may be gone.
-            Err(AskError::Full | AskError::NoIdentifier(_)) => {
-                drop(asked.answer.send(Answered::busy()));
+            Err(AskError::Full) => drop(asked.answer.send(Answered::busy(FULL))),
+            Err(AskError::NoIdentifier(_)) => {
+                drop(asked.answer.send(Answered::busy(NO_IDENTIFIER)));
             }
             Err(error @ AskError::Request(_)) => {
                 drop(asked.answer.send(Answered::not_sent(error.to_string())));

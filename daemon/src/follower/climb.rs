@@ -215,7 +215,9 @@ impl Follower {
                     Outcome::Ack | Outcome::Nak(_) => Heard::Answer,
                     Outcome::Silence => Heard::Silence,
                     Outcome::NotSent(_) => Heard::NotAsked,
-                    Outcome::Busy => return self.put_off(&asked, now),
+                    Outcome::Busy(_) => return self.put_off(&asked, now),
+                    // Nothing follows from it: the one who comes after this process goes on.
+                    Outcome::Stopping => return,
                 };
                 self.queue.done(&asked.key, heard);
                 self.answered(&asked, &answered, now);
@@ -305,7 +307,7 @@ impl Follower {
             Outcome::Ack => LadderInput::Answer(garth_radius::dynamic::Answer::Ack),
             Outcome::Nak(cause) => LadderInput::Answer(garth_radius::dynamic::Answer::Nak(*cause)),
             Outcome::Silence => LadderInput::Timeout,
-            Outcome::NotSent(_) | Outcome::Busy => LadderInput::CannotAsk,
+            Outcome::NotSent(_) | Outcome::Busy(_) | Outcome::Stopping => LadderInput::CannotAsk,
         };
         let subscription = followed.subscription;
         let is_told = matches!(

@@ -109,6 +109,18 @@ enum Done {
     Noted(Vec<UnsettledChange>, Result<(), WriteError>),
 }
 
+/// Why the follower does something.
+enum Woken {
+    /// Something has changed.
+    Changed,
+    /// It is time to look at everything.
+    Sweep,
+    /// A task is back.
+    Ended(Done),
+    /// It is somebody's time.
+    Due,
+}
+
 /// Keeps the sessions at the NASes to what their subscriptions are entitled to.
 pub(crate) struct Follower {
     store: Store,
@@ -193,20 +205,32 @@ impl Follower {
     pub(crate) async fn run(mut self, changes: Arc<Changes>, mut stop: Stop) -> anyhow::Result<()> {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut done = None;
         loop {
             let due = self.due.first().map(|(at, _)| *at);
             let others = [self.queue.next_at(), self.notes.next_at()];
             let next = due.into_iter().chain(others.into_iter().flatten()).min();
-            tokio::select! {
-                () = stop.wait() => return Ok(()),
-                () = changes.rung() => self.look(changes.take()).await?,
-                _ = sweep.tick() => self.everything().await?,
-                Some(ended) = self.under_way.join_next() => done = Some(ended?),
-                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            // Among themselves in any order, so that none of them waits for ever.
+            let woken = async {
+                tokio::select! {
+                    () = changes.rung() => Ok(Woken::Changed),
+                    _ = sweep.tick() => Ok(Woken::Sweep),
+                    Some(ended) = self.under_way.join_next() => ended.map(Woken::Ended),
+                    () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => Ok(Woken::Due),
+                }
+            };
+            // The stop comes before all that it brings with it.
+            let Some(woken) = stop.unless(woken).await else {
+                return self.write_last_notes().await;
+            };
+            let mut done = None;
+            match woken? {
+                Woken::Changed => self.look(changes.take()).await?,
+                Woken::Sweep => self.everything().await?,
+                Woken::Ended(ended) => done = Some(ended),
+                Woken::Due => {}
             }
             let now = Instant::now();
-            if let Some(done) = done.take() {
+            if let Some(done) = done {
                 self.settle(done, now);
             }
             self.wake(now);
@@ -224,6 +248,23 @@ impl Follower {
                 Done::Noted(changes, result)
             });
         }
+    }
+
+    /// Writes everything that is to be noted: the one who comes after this process goes on with it.
+    async fn write_last_notes(mut self) -> anyhow::Result<()> {
+        while self.notes.is_writing()
+            && let Some(ended) = self.under_way.join_next().await
+        {
+            if let Done::Noted(changes, result) = ended? {
+                self.notes.written(changes, result, Instant::now());
+            }
+        }
+        let rest = self.notes.rest();
+        let written = tokio::task::spawn_blocking(move || self.store.note_unsettled(rest)).await?;
+        if let Err(error) = written {
+            tracing::warn!(%error, "not all sessions that are not settled could be noted");
+        }
+        Ok(())
     }
 
     /// Takes the NASes as they are configured now. After a change what could not be moved is tried at once: it may

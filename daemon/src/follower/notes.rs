@@ -111,6 +111,19 @@ impl Notes {
         changes
     }
 
+    /// Whether a piece is being written.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.is_writing
+    }
+
+    /// Everything that is still to be written, what came first first: nothing comes after it.
+    pub(super) fn rest(&mut self) -> Vec<UnsettledChange> {
+        let mut rest = self.refused.take().unwrap_or_default();
+        rest.extend(self.pending.drain());
+        self.due = None;
+        rest
+    }
+
     /// What came of writing `changes`: what the store did not take it is given again.
     pub(super) fn written(
         &mut self,
@@ -189,6 +202,20 @@ mod tests {
         notes.written(changes, Ok(()), now + 2 * NOTE_AFTER);
         let last = notes.take(now + 3 * NOTE_AFTER);
         assert_eq!(last, Some(vec![(key(1), None)]));
+    }
+
+    #[test]
+    fn the_rest_is_what_was_refused_and_then_what_came_since() {
+        let (mut notes, now) = (Notes::default(), Instant::now());
+        notes.note(&key(1), Some(unsettled(false)), now);
+        let refused = notes.take(now + NOTE_AFTER).unwrap();
+        assert!(notes.is_writing());
+        notes.note(&key(1), None, now);
+        notes.written(refused, Err(WriteError::Busy), now + NOTE_AFTER);
+        assert!(!notes.is_writing());
+        let rest = [(key(1), Some(unsettled(false))), (key(1), None)];
+        assert_eq!(notes.rest(), rest);
+        assert_eq!((notes.rest(), notes.next_at()), (vec![], None));
     }
 
     #[test]

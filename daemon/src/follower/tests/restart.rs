@@ -358,3 +358,28 @@ async fn another_rate_is_noted_at_once_for_all_sessions_of_the_plan() {
     world.pass(MOMENT).await;
     assert_eq!(world.noted().len(), SESSIONS);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_stop_raises_no_alarm_and_notes_all_that_is_not_settled() {
+    let mut world = World::new("mikrotik", true).await;
+    world.subscriber(1).await;
+    world.command(1, disable()).await;
+    world.pass(Duration::from_secs(120)).await;
+    world.logs_in(1, "s1").await;
+    world.pass(MOMENT).await;
+    world.nas.with(|state| state.coa = Manner::Silent);
+    world.command(1, Command::Enable).await;
+    world.pass(Duration::from_millis(100)).await;
+    world.stop_client();
+    world.pass(Duration::from_millis(100)).await;
+    assert_eq!((world.asked().as_str(), blocked(&world)), ("C", (0, 0)));
+    assert_eq!(world.noted(), [], "not before its time");
+    world.stop_follower().await;
+    assert_eq!(blocked(&world), (0, 0));
+    let noted: Vec<_> = world
+        .noted()
+        .into_iter()
+        .map(|(key, noted)| (key, noted.told, noted.is_alarm))
+        .collect();
+    assert_eq!(noted, [(world.key("s1"), None, false)]);
+}

@@ -80,7 +80,10 @@ pub(super) struct World {
     /// When the follower was killed that ran before.
     lived_until: Timestamp,
     running: Vec<JoinHandle<()>>,
+    /// That of the client.
     stopper: Option<Stopper>,
+    /// That of the follower.
+    follower_stopper: Option<Stopper>,
     _folder: tempfile::TempDir,
 }
 
@@ -200,6 +203,7 @@ impl World {
             lived_until: Timestamp::MIN,
             running: vec![tokio::spawn(task.run(stop))],
             stopper: Some(stopper),
+            follower_stopper: None,
             _folder: folder,
         };
         world.runs();
@@ -242,10 +246,21 @@ impl World {
         .unwrap();
         let (stopper, stop) = stop::channel();
         let changes = Arc::clone(&self.changes);
+        self.follower_stopper = Some(stopper);
         self.running.push(tokio::spawn(async move {
-            let _stopper = stopper;
             follower.run(changes, stop).await.unwrap();
         }));
+    }
+
+    /// Stops the client that the follower asks by.
+    pub(super) fn stop_client(&self) {
+        self.stopper.as_ref().unwrap().stop();
+    }
+
+    /// Ends the follower as a clean stop does.
+    pub(super) async fn stop_follower(&mut self) {
+        self.follower_stopper.take().unwrap().stop();
+        self.running.pop().unwrap().await.unwrap();
     }
 
     /// Ends the follower as a kill would: what it knew is gone.
