@@ -1,4 +1,4 @@
-//! Sets up RadSec: its certificates, its listeners, its two threads.
+//! Sets up RadSec: its certificates, its listeners, its threads.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use super::stop::Stop;
 use super::{Essential, portal, tls, workers};
 use crate::config::Config;
 use crate::radius::Shared;
-use crate::radius::radsec::{self, Entrance, Limits, RadSec, Tls, Worker};
+use crate::radius::radsec::{self, Entrance, Limits, RadSec, THREADS, Tls, Worker};
 
 /// RadSec, bound but not yet answering.
 pub(super) struct Bound {
     radsec: Arc<RadSec>,
     entrance: Entrance,
-    workers: [Worker; 2],
+    workers: [Worker; THREADS],
     listeners: Vec<TcpListener>,
 }
 
@@ -33,7 +33,7 @@ impl Bound {
         };
         let tls = tls::radsec(section)?;
         let listeners = portal::listen_all(&section.listen).context("radsec.listen")?;
-        let seeds = [(); 2].map(|()| workers::random_seed());
+        let seeds = [(); THREADS].map(|()| workers::random_seed());
         let (radsec, entrance, workers) = RadSec::new(Limits::default(), shared, tls, seeds);
         Ok(Some(Self {
             radsec,
@@ -49,7 +49,7 @@ impl Bound {
     }
 
     /// The threads, which count too.
-    pub(super) const fn workers(&self) -> &[Worker; 2] {
+    pub(super) const fn workers(&self) -> &[Worker; THREADS] {
         &self.workers
     }
 

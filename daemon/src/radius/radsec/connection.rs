@@ -6,13 +6,14 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use garth_radius::code::Code;
+use garth_radius::radius11::ProtocolError;
 use garth_radius::radsec::Frames;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Answer, Client, Desks, Ended, RadSec, Request};
+use super::desks::Full;
+use super::{Answer, Client, Desks, Ended, RadSec, Request, worker};
 use crate::clock;
 use crate::garthd::stop::Stop;
 
@@ -119,30 +120,28 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Hands a packet over once there is a place for it, and room where it goes.
+    /// Hands a packet over once there is a place for it, and room where it goes. One with EAP does not wait for room.
     async fn take(&self, packet: &[u8]) -> Result<(), Ended> {
         let places = Arc::clone(&self.places);
         let place = places.acquire_owned().await.map_err(|_| Ended::Broken)?;
-        let desk = self.desks.of(packet).reserve().await;
-        let desk = desk.map_err(|_| Ended::Stopping)?;
-        self.radsec.meters.request();
-        desk.send(Request {
+        let request = |share| Request {
             octets: packet.into(),
             client: Arc::clone(self.client),
             answers: self.answers.clone(),
             place,
-        });
-        Ok(())
-    }
-}
-
-impl Desks {
-    /// Where a packet is answered, by its code.
-    fn of(&self, packet: &[u8]) -> &mpsc::Sender<Request> {
-        match packet.first().copied().map(Code) {
-            Some(Code::ACCOUNTING_REQUEST) => &self.accounting,
-            Some(_) | None => &self.authentication,
+            _share: share,
+        };
+        let room = self.desks.room(packet, &self.client.nas).await;
+        self.radsec.meters.request();
+        match room {
+            Ok(room) => room.desk.send(request(room.share)),
+            Err(Full::Eap) => {
+                self.radsec.meters.eap_dropped();
+                worker::fail(request(None), ProtocolError::ResourcesUnavailable);
+            }
+            Err(Full::Over) => return Err(Ended::Stopping),
         }
+        Ok(())
     }
 }
 

@@ -93,6 +93,7 @@ pub(crate) struct Meters {
     connections: AtomicU64,
     requests: AtomicU64,
     replies: AtomicU64,
+    eap_dropped: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
     ended: [AtomicU64; Ended::ALL.len()],
 }
@@ -110,6 +111,10 @@ impl Meters {
         self.replies.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn eap_dropped(&self) {
+        self.eap_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn refused(&self, reason: Refused) {
         self.refused[reason.index()].fetch_add(1, Ordering::Relaxed);
     }
@@ -125,6 +130,7 @@ impl Meters {
             ("connections", &self.connections),
             ("requests", &self.requests),
             ("replies", &self.replies),
+            ("eap_dropped", &self.eap_dropped),
         ];
         let packets = packets.map(|(name, counter)| (format!("radsec_{name}"), read(counter)));
         let refused = Refused::ALL.iter().map(move |reason| {

@@ -1,8 +1,9 @@
 //! RadSec: RADIUS over TLS (RFC 6614, N7) and RADIUS/1.1 (RFC 9765), both ports on one.
 //!
-//! A NAS is who its certificate says. A connection reads packets, hands them to one of two threads (authentication,
-//! accounting) with a server of their own, and writes what comes back, in the order of the answers. So the UDP
-//! workers never wait for TLS, and an answer never waits for a record of another that is on its way to the disk.
+//! A NAS is who its certificate says. A connection reads packets, hands them to one of three threads (authentication,
+//! EAP, accounting) with a server of their own, and writes what comes back, in the order of the answers. So the UDP
+//! workers never wait for TLS, PAP, CHAP and Status-Server never wait for a handshake of EAP, and an answer never
+//! waits for a record of another that is on its way to the disk.
 //!
 //! Everything is bounded ([`Limits`]): a client that does not read its answers is not read from any more, and
 //! then cut; a stranger holds a place for as long as a handshake may take, and takes none from those we know (`gate`).
@@ -14,6 +15,7 @@
 //! over UDP.
 
 mod connection;
+mod desks;
 mod gate;
 mod hush;
 mod identity;
@@ -37,6 +39,7 @@ use garth_subscription::Timestamp;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
+use desks::{Desks, Share};
 use hush::Hush;
 use identity::Shown;
 
@@ -45,6 +48,9 @@ pub(crate) use meters::{Ended, Meters, Refused};
 pub(crate) use roster::{Live, Roster};
 pub(crate) use tls::Tls;
 pub(crate) use worker::Worker;
+
+/// The threads that answer.
+pub(crate) const THREADS: usize = 3;
 
 /// The bounds of everything a peer can make us hold.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +67,10 @@ pub(crate) struct Limits {
     pub(crate) known_sources_max: usize,
     /// Requests of one connection that have no answer yet, or one that is not yet written.
     pub(crate) in_flight_max: usize,
-    /// Requests that wait for each of the two threads.
+    /// Requests that wait for each of the threads.
     pub(crate) queue_len_max: usize,
+    /// Of those for EAP, the ones of one NAS: each may cost a handshake, and anybody near an access point can ask for one.
+    pub(crate) eap_per_nas_max: usize,
     /// From the connection to the end of the handshake.
     pub(crate) handshake_timeout: Duration,
     /// What a handshake has in any case, however many others want its place.
@@ -83,6 +91,7 @@ impl Default for Limits {
             known_sources_max: 1_024,
             in_flight_max: 256,
             queue_len_max: 1_024,
+            eap_per_nas_max: 128,
             handshake_timeout: Duration::from_secs(10),
             handshake_patience: Duration::from_millis(500),
             idle_timeout: Duration::from_secs(3_600),
@@ -137,6 +146,8 @@ struct Request {
     client: Arc<Client>,
     answers: mpsc::Sender<Answer>,
     place: OwnedSemaphorePermit,
+    /// With EAP: a place among those of its NAS.
+    _share: Option<Share>,
 }
 
 /// What a connection is told by the threads.
@@ -165,13 +176,6 @@ impl Request {
     }
 }
 
-/// Where requests go.
-#[derive(Clone)]
-struct Desks {
-    authentication: mpsc::Sender<Request>,
-    accounting: mpsc::Sender<Request>,
-}
-
 /// What all connections share, and what others see of them.
 pub(crate) struct RadSec {
     limits: Limits,
@@ -193,20 +197,20 @@ pub(crate) struct Entrance {
 }
 
 impl RadSec {
-    /// What `[radsec]` needs but for its listeners: the shared part, the way in, and two threads to be started.
+    /// What `[radsec]` needs but for its listeners: the shared part, the way in, and the threads to be started.
     pub(crate) fn new(
         limits: Limits,
         shared: &super::Shared,
         tls: Tls,
-        seeds: [u64; 2],
-    ) -> (Arc<Self>, Entrance, [Worker; 2]) {
+        seeds: [u64; THREADS],
+    ) -> (Arc<Self>, Entrance, [Worker; THREADS]) {
         let meters = Arc::new(Meters::default());
-        let (authentication, asked) = mpsc::channel(limits.queue_len_max);
-        let (accounting, told) = mpsc::channel(limits.queue_len_max);
-        let [first, second] = seeds;
+        let (desks, [asked, shaken, told]) = Desks::new(&limits);
+        let [first, second, third] = seeds;
         let workers = [
             Worker::authentication(shared.clone(), asked, first),
-            Worker::accounting(shared.clone(), told, second),
+            Worker::eap(shared.clone(), shaken, second),
+            Worker::accounting(shared.clone(), told, third),
         ];
         let radsec = Arc::new(Self {
             limits,
@@ -220,10 +224,7 @@ impl RadSec {
             numbers: AtomicU64::new(0),
         });
         let entrance = Entrance {
-            desks: Desks {
-                authentication,
-                accounting,
-            },
+            desks,
             radsec: Arc::clone(&radsec),
         };
         (radsec, entrance, workers)

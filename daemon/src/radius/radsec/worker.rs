@@ -1,4 +1,4 @@
-//! The two threads that answer what comes over RadSec: authentication at once, accounting when it is on disk.
+//! The threads that answer what comes over RadSec: authentication and EAP at once, accounting when it is on disk.
 
 use std::io;
 use std::sync::Arc;
@@ -28,10 +28,11 @@ pub(crate) struct Worker {
     requests: mpsc::Receiver<Request>,
 }
 
-/// Which of the two.
+/// Which of the three.
 #[derive(Clone, Copy)]
 enum Kind {
     Authentication,
+    Eap,
     Accounting,
 }
 
@@ -52,6 +53,10 @@ impl Worker {
         seed: u64,
     ) -> Self {
         Self::new(Kind::Authentication, shared, requests, seed)
+    }
+
+    pub(super) fn eap(shared: Shared, requests: mpsc::Receiver<Request>, seed: u64) -> Self {
+        Self::new(Kind::Eap, shared, requests, seed)
     }
 
     pub(super) fn accounting(shared: Shared, requests: mpsc::Receiver<Request>, seed: u64) -> Self {
@@ -78,6 +83,7 @@ impl Worker {
     pub(crate) const fn as_str(&self) -> &'static str {
         match self.kind {
             Kind::Authentication => "radsec-auth",
+            Kind::Eap => "radsec-eap",
             Kind::Accounting => "radsec-acct",
         }
     }
@@ -93,7 +99,7 @@ impl Worker {
     /// The store's end.
     pub(crate) fn run(self) -> io::Result<()> {
         match self.kind {
-            Kind::Authentication => {
+            Kind::Authentication | Kind::Eap => {
                 authenticate(self.desk, self.requests);
                 Ok(())
             }
@@ -300,7 +306,7 @@ fn dropped(request: Request, reason: DropReason) {
 
 /// Says over RADIUS/1.1 that there will be no answer, and why, to the requests that RFC 9765 section 6.1 names.
 /// RADIUS/1.0 has only silence for it.
-fn fail(request: Request, error: ProtocolError) {
+pub(super) fn fail(request: Request, error: ProtocolError) {
     let mut octets = [0; PACKET_LEN_MAX];
     let owed = matches!(
         request.octets.first().copied().map(Code),

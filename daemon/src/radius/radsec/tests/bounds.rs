@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use garth_radius::attribute::AttributeType;
 use garth_radius::code::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -266,6 +267,25 @@ async fn n7_handshake_that_has_waited_makes_way_for_another() {
     ] {
         assert_eq!(connection.ask(&request).await[0], Code::ACCESS_ACCEPT.0);
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn n7_eap_beyond_the_share_of_its_nas_is_refused_counted_and_holds_up_no_pap() {
+    let world = world(Limits {
+        eap_per_nas_max: 0,
+        ..Limits::default()
+    })
+    .await;
+    let mut bng = world.bng11().await;
+    let identity = [2, 1, 0, 5, 1];
+    let eap = [(AttributeType::EAP_MESSAGE, &identity[..])];
+    let reply = bng.ask(&packet11(Code::ACCESS_REQUEST, 7, &eap)).await;
+    let error: [(AttributeType, &[u8]); 1] = [(AttributeType::ERROR_CAUSE, &[0, 0, 1, 250])];
+    assert_eq!(reply, packet11(Code::PROTOCOL_ERROR, 7, &error));
+    assert_eq!(world.count("radsec_eap_dropped"), 1);
+    let reply = bng.ask(&pap11(8, "alice", "wonderland")).await;
+    assert_eq!(reply[0], Code::ACCESS_ACCEPT.0);
     world.stop().await;
 }
 

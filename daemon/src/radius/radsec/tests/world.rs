@@ -37,7 +37,7 @@ use tokio_rustls::client::TlsStream;
 use uuid::Uuid;
 
 use super::super::connection::Connection;
-use super::super::{Client, Desks, Entrance, Limits, RadSec, Tls, Version, Worker, serve};
+use super::super::{Client, Desks, Entrance, Limits, RadSec, THREADS, Tls, Version, Worker, serve};
 use crate::config::Radius11;
 use crate::garthd::stop::{self, Stop, Stopper};
 use crate::radius::Shared;
@@ -258,7 +258,7 @@ impl World {
             eap: crate::garthd::eap::server(),
         };
         let tls = tls(&authority, radius_1_1);
-        let (radsec, entrance, workers) = RadSec::new(limits, &shared, tls, [1, 2]);
+        let (radsec, entrance, workers) = RadSec::new(limits, &shared, tls, [1, 2, 3]);
         let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop::channel();
@@ -381,7 +381,7 @@ pub(super) fn tls_revoking(
 
 fn start(
     entrance: Entrance,
-    workers: [Worker; 2],
+    workers: [Worker; THREADS],
     listener: TcpListener,
     stop: Stop,
 ) -> (
