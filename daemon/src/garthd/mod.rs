@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{self, Admin};
 use crate::cashier::Cashier;
-use crate::clock::{self, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::enforcer::{Enforcer, Released, Wake};
 use crate::follower::Changes;
@@ -141,8 +141,7 @@ impl Running {
             &mut essential,
             &stop,
         )?;
-        let revocation = Arc::new(revocation::Calendar::new(revocation::due(&config)?));
-        revocation.say(clock::wall());
+        let revocation = watch_revocation(&config, &mut essential, &stop)?;
         let network = Arc::new(RouterNetwork::new(
             &config,
             store.clone(),
@@ -433,6 +432,21 @@ fn start_tasks(
         let (cashier, stop) = (Arc::clone(cashier), stop.clone());
         essential.spawn(async move { ("payment polling", cashier.poll(every, stop).await) });
     }
+}
+
+/// The revocation lists' calendar, and who says what it says.
+fn watch_revocation(
+    config: &Config,
+    essential: &mut Essential,
+    stop: &Stop,
+) -> anyhow::Result<Arc<revocation::Calendar>> {
+    let calendar = Arc::new(revocation::Calendar::new(revocation::due(config)?));
+    let (watched, stop) = (Arc::clone(&calendar), stop.clone());
+    essential.spawn(async move {
+        revocation::run(watched, stop).await;
+        ("revocation watch", Ok(()))
+    });
+    Ok(calendar)
 }
 
 fn why_ended(

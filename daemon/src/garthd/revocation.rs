@@ -4,6 +4,8 @@
 //! newer one, would turn a download that failed into an outage of every NAS. So it is an alarm, and not an end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -11,9 +13,15 @@ use chrono::NaiveDateTime;
 use garth_subscription::Timestamp;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::MissedTickBehavior;
 use webpki::BorrowedCertRevocationList;
 
+use super::stop::Stop;
+use crate::clock;
 use crate::config::Config;
+
+/// How often it is said while it lasts.
+const REPEAT: Duration = Duration::from_secs(600);
 
 /// One list, as it was read.
 pub(super) struct List {
@@ -78,6 +86,19 @@ impl Calendar {
             )
         };
         self.0.load().iter().filter(late).map(word).collect()
+    }
+}
+
+/// Says what is out of date, now and again, until the stop.
+pub(super) async fn run(calendar: Arc<Calendar>, stop: Stop) {
+    repeat(stop, || calendar.say(clock::wall())).await;
+}
+
+async fn repeat(mut stop: Stop, mut say: impl FnMut()) {
+    let mut tick = tokio::time::interval(REPEAT);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.unless(tick.tick()).await.is_some() {
+        say();
     }
 }
 
@@ -201,6 +222,22 @@ mod tests {
                 "{words:?}"
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn alarm_is_said_at_once_and_every_ten_minutes_until_the_stop() {
+        let (stopper, stop) = crate::garthd::stop::channel();
+        let (said, mut heard) = tokio::sync::mpsc::channel(8);
+        let begin = tokio::time::Instant::now();
+        let saying = tokio::spawn(repeat(stop, move || {
+            said.try_send(begin.elapsed().as_secs()).unwrap();
+        }));
+        for expected in [0, 600, 1_200] {
+            assert_eq!(heard.recv().await, Some(expected));
+        }
+        stopper.stop();
+        saying.await.unwrap();
+        assert_eq!(heard.recv().await, None);
     }
 
     #[test]

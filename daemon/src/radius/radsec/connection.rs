@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::desks::Full;
 use super::{Answer, Client, Desks, Ended, RadSec, Request, worker};
-use crate::clock;
 use crate::garthd::stop::Stop;
 
 /// Octets of answers that are written at once.
@@ -93,8 +92,8 @@ async fn read(
             biased;
             () = stop.wait() => return Ended::Stopping,
             _ = changed.changed() => {
-                if let Err(ended) = radsec.would_admit(&client, clock::wall()) {
-                    tracing::info!(nas = %client.nas, source = %client.source, certificate = %client.certificate, reason = ended.as_str(), "a RadSec connection is cut: it would not be let in any more");
+                if let Err((ended, why)) = radsec.would_admit(&client, radsec.store.now()) {
+                    tracing::info!(nas = %client.nas, source = %client.source, certificate = %client.certificate, reason = ended.as_str(), why = why.as_str(), "a RadSec connection is cut: it would not be let in any more");
                     return ended;
                 }
             }

@@ -35,6 +35,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use garth_radius::certificate::CertificateName;
 use garth_radius::server::Settings;
+use garth_store::Store;
 use garth_subscription::Timestamp;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -179,6 +180,8 @@ impl Request {
 /// What all connections share, and what others see of them.
 pub(crate) struct RadSec {
     limits: Limits,
+    /// For its clock: a clock of the machine that has jumped is no reason to cut anybody.
+    store: Store,
     settings: Arc<ArcSwap<Settings>>,
     tls: ArcSwap<Tls>,
     /// Told after each change of `settings` or `tls` that may cost a NAS its connection.
@@ -214,6 +217,7 @@ impl RadSec {
         ];
         let radsec = Arc::new(Self {
             limits,
+            store: shared.store.clone(),
             settings: Arc::clone(&shared.settings),
             tls: ArcSwap::from_pointee(tls),
             changed: watch::Sender::new(()),
@@ -239,18 +243,30 @@ impl RadSec {
     }
 
     /// Whether the client of a connection would be let in now, as the NAS it is and speaking what it speaks.
-    fn would_admit(&self, client: &Client, now: Timestamp) -> Result<(), Ended> {
+    ///
+    /// One of whose certificate no list can tell whether it is revoked stays: that is the fault of the list.
+    ///
+    /// # Errors
+    /// What the end of the connection is counted as, and what a new one would be refused for.
+    fn would_admit(&self, client: &Client, now: Timestamp) -> Result<(), (Ended, Refused)> {
         let tls = self.tls.load();
         if !tls.speaks(client.version) {
-            return Err(Ended::OtherVersion);
+            return Err((Ended::OtherVersion, Refused::NoVersion));
         }
-        let (certificate, rest) = client.chain.split_first().ok_or(Ended::Untrusted)?;
-        tls.trusts(certificate, rest, now)
-            .map_err(|_| Ended::Untrusted)?;
+        let own = client.chain.split_first();
+        let (certificate, rest) = own.ok_or((Ended::Untrusted, Refused::NoCertificate))?;
+        match tls.trusts(certificate, rest, now) {
+            Ok(()) => {}
+            Err(Refused::RevocationUnknown) => {
+                tracing::warn!(nas = %client.nas, source = %client.source, certificate = %client.certificate, "no revocation list tells of the certificate of a RadSec connection: it stays, and could not be made anew");
+            }
+            Err(why) => return Err((Ended::Untrusted, why)),
+        }
         let settings = self.settings.load();
         match Shown::of(certificate).nas(settings.nas()) {
             Ok((name, nas)) if name == client.certificate && nas.name == client.nas => Ok(()),
-            Ok(_) | Err(_) => Err(Ended::Removed),
+            Ok(_) => Err((Ended::Removed, Refused::UnknownNas)),
+            Err(why) => Err((Ended::Removed, why)),
         }
     }
 

@@ -86,18 +86,6 @@ async fn n7_revoked_certificate_is_refused_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn n7_list_that_somebody_else_signed_lets_nobody_in() {
-    let world = World::new().await;
-    // The same name, another key.
-    let forger = Authority::new("Authority of the test");
-    let forged = tls_revoking(&world.authority, Radius11::Allow, vec![forger.revoke(&[])]);
-    world.radsec.reloaded(Some(forged));
-    let identity = world.authority.issue(&["bng.example.net"]);
-    is_refused(&world, Some(identity), "revocation_unknown").await;
-    world.stop().await;
-}
-
-#[tokio::test]
 async fn n7_fingerprint_names_a_nas_before_any_name_does() {
     let world = World::new().await;
     let identity = world.authority.issue(&["dsl.example.net"]);

@@ -7,6 +7,7 @@ use garth_radius::code::Code;
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
+use super::super::{Ended, Refused};
 use super::packets::{code_of, pap, pap11};
 use super::world::{Authority, Connected, LONG, Offer, SERVER, World, settings, tls, tls_revoking};
 use crate::config::Radius11;
@@ -103,6 +104,66 @@ async fn n7_reload_cuts_whose_certificate_is_revoked_and_leaves_the_others() {
     world.radsec.reloaded(Some(revoking));
     is_cut(&world, &mut dismissed, "untrusted").await;
     is_served(&mut kept).await;
+    world.stop().await;
+}
+
+/// A certificate of an authority between, of which no list tells, and of a NAS that is gone.
+#[tokio::test]
+async fn n7_connection_of_whose_certificate_no_list_tells_stays_until_its_nas_is_gone() {
+    let world = World::new().await;
+    let (between, chain) = world.authority.between();
+    let mut identity = between.issue(&["bng.example.net"]);
+    identity.above = vec![chain];
+    let offer = Offer::of(identity);
+    let mut bng = world.connect(&offer).await.unwrap();
+    is_served(&mut bng).await;
+    let list = world.authority.revoke(&[]);
+    let revoking = tls_revoking(&world.authority, Radius11::Allow, vec![list]);
+    world.radsec.reloaded(Some(revoking));
+    is_served(&mut bng).await;
+    assert_eq!(world.connect(&offer).await.unwrap().receive().await, None);
+    world.counted("radsec_refused_revocation_unknown", 1).await;
+    let other = settings(&[("other", "other.example.net")]);
+    world.radsec.settings.store(Arc::new(other));
+    world.radsec.reloaded(None);
+    is_cut(&world, &mut bng, "removed").await;
+    world.stop().await;
+}
+
+/// The store says 2026-11-21 12:00, whatever the clock of the machine says.
+#[tokio::test]
+async fn n7_reload_judges_certificates_by_the_time_of_the_store() {
+    let world = World::new().await;
+    let would_admit = |from: u64, until: u64| {
+        let identity = world
+            .authority
+            .issue_within(&["bng.example.net"], from, until);
+        let client = world.client(vec![identity.certificate]);
+        world.radsec.would_admit(&client, world.radsec.store.now())
+    };
+    assert_eq!(would_admit(11, 13), Ok(()));
+    let expired = Err((Ended::Untrusted, Refused::Expired));
+    assert_eq!(would_admit(10, 11), expired);
+    assert_eq!(would_admit(13, 14), expired);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn n7_end_at_a_reload_says_what_a_new_connection_would_be_refused_for() {
+    let world = World::new().await;
+    let identity = world.authority.issue(&["bng.example.net"]);
+    let list = world.authority.revoke(&[&identity]);
+    let client = world.client(vec![identity.certificate]);
+    let now = world.radsec.store.now();
+    assert_eq!(world.radsec.would_admit(&client, now), Ok(()));
+    let revoking = tls_revoking(&world.authority, Radius11::Allow, vec![list]);
+    world.radsec.reloaded(Some(revoking));
+    let revoked = Err((Ended::Untrusted, Refused::Revoked));
+    assert_eq!(world.radsec.would_admit(&client, now), revoked);
+    let other = tls(&Authority::new("The next authority"), Radius11::Allow);
+    world.radsec.reloaded(Some(other));
+    let untrusted = Err((Ended::Untrusted, Refused::Untrusted));
+    assert_eq!(world.radsec.would_admit(&client, now), untrusted);
     world.stop().await;
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 /// A certificate with its key.
 pub(super) struct Identity {
     pub(super) certificate: CertificateDer<'static>,
+    /// Those between it and the authority.
+    pub(super) above: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     serial: u64,
 }
@@ -102,10 +104,38 @@ impl Authority {
     }
 
     pub(super) fn issue_until(&self, names: &[&str], year: i32) -> Identity {
+        self.sign(names, |parameters| {
+            parameters.not_before = date_time_ymd(2000, 1, 1);
+            parameters.not_after = date_time_ymd(year, 1, 1);
+        })
+    }
+
+    /// Valid from one hour of 2026-11-21 to another.
+    pub(super) fn issue_within(&self, names: &[&str], from: u64, until: u64) -> Identity {
+        let at = |hour: u64| date_time_ymd(2026, 11, 21) + Duration::from_secs(hour * 3_600);
+        self.sign(names, |parameters| {
+            parameters.not_before = at(from);
+            parameters.not_after = at(until);
+        })
+    }
+
+    /// Another authority, and its certificate of this one.
+    pub(super) fn between(&self) -> (Self, CertificateDer<'static>) {
+        let mut parameters = CertificateParams::default();
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "between");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let between = CertifiedIssuer::signed_by(parameters, key, &self.0).unwrap();
+        let certificate = between.der().clone();
+        (Self(between), certificate)
+    }
+
+    fn sign(&self, names: &[&str], valid: impl FnOnce(&mut CertificateParams)) -> Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names).unwrap();
-        parameters.not_before = date_time_ymd(2000, 1, 1);
-        parameters.not_after = date_time_ymd(year, 1, 1);
+        valid(&mut parameters);
         parameters
             .distinguished_name
             .push(DnType::CommonName, "bng.example.net");
@@ -116,6 +146,7 @@ impl Authority {
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         Identity {
             certificate: certificate.der().clone(),
+            above: Vec::new(),
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             serial,
         }
@@ -305,14 +336,19 @@ impl World {
         Connection {
             radsec: Arc::clone(&self.radsec),
             desks: self.desks.clone(),
-            client: Arc::new(Client {
-                source: (Ipv4Addr::LOCALHOST, 1).into(),
-                nas: "bng".into(),
-                certificate: "bng.example.net".parse().unwrap(),
-                chain: Vec::new(),
-                version: Version::V11,
-            }),
+            client: Arc::new(self.client(Vec::new())),
             changed: self.radsec.changed.subscribe(),
+        }
+    }
+
+    /// `bng` over RADIUS/1.1, as if it had shown these certificates.
+    pub(super) fn client(&self, chain: Vec<CertificateDer<'static>>) -> Client {
+        Client {
+            source: (Ipv4Addr::LOCALHOST, 1).into(),
+            nas: "bng".into(),
+            certificate: "bng.example.net".parse().unwrap(),
+            chain,
+            version: Version::V11,
         }
     }
 
@@ -420,11 +456,12 @@ impl Offer {
             .unwrap()
             .with_root_certificates(authority.roots());
         let mut config = match &self.identity {
-            Some(Identity {
-                certificate, key, ..
-            }) => builder
-                .with_client_auth_cert(vec![certificate.clone()], key.clone_key())
-                .unwrap(),
+            Some(identity) => {
+                let mut chain = vec![identity.certificate.clone()];
+                chain.extend(identity.above.iter().cloned());
+                let config = builder.with_client_auth_cert(chain, identity.key.clone_key());
+                config.unwrap()
+            }
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = self.alpn.iter().map(|name| name.to_vec()).collect();
