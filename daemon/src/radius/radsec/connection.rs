@@ -92,7 +92,7 @@ async fn read(
             biased;
             () = stop.wait() => return Ended::Stopping,
             _ = changed.changed() => {
-                if let Err((ended, why)) = radsec.would_admit(&client, radsec.store.now()) {
+                if let Err((ended, why)) = radsec.would_admit(&client) {
                     tracing::info!(nas = %client.nas, source = %client.source, certificate = %client.certificate, reason = ended.as_str(), why = why.as_str(), "a RadSec connection is cut: it would not be let in any more");
                     return ended;
                 }

@@ -36,7 +36,6 @@ use arc_swap::ArcSwap;
 use garth_radius::certificate::CertificateName;
 use garth_radius::server::Settings;
 use garth_store::Store;
-use garth_subscription::Timestamp;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
@@ -248,14 +247,14 @@ impl RadSec {
     ///
     /// # Errors
     /// What the end of the connection is counted as, and what a new one would be refused for.
-    fn would_admit(&self, client: &Client, now: Timestamp) -> Result<(), (Ended, Refused)> {
+    fn would_admit(&self, client: &Client) -> Result<(), (Ended, Refused)> {
         let tls = self.tls.load();
         if !tls.speaks(client.version) {
             return Err((Ended::OtherVersion, Refused::NoVersion));
         }
         let own = client.chain.split_first();
         let (certificate, rest) = own.ok_or((Ended::Untrusted, Refused::NoCertificate))?;
-        match tls.trusts(certificate, rest, now) {
+        match tls.trusts(certificate, rest, self.store.now()) {
             Ok(()) => {}
             Err(Refused::RevocationUnknown) => {
                 tracing::warn!(nas = %client.nas, source = %client.source, certificate = %client.certificate, "no revocation list tells of the certificate of a RadSec connection: it stays, and could not be made anew");

@@ -139,7 +139,7 @@ async fn n7_reload_judges_certificates_by_the_time_of_the_store() {
             .authority
             .issue_within(&["bng.example.net"], from, until);
         let client = world.client(vec![identity.certificate]);
-        world.radsec.would_admit(&client, world.radsec.store.now())
+        world.radsec.would_admit(&client)
     };
     assert_eq!(would_admit(11, 13), Ok(()));
     let expired = Err((Ended::Untrusted, Refused::Expired));
@@ -154,16 +154,15 @@ async fn n7_end_at_a_reload_says_what_a_new_connection_would_be_refused_for() {
     let identity = world.authority.issue(&["bng.example.net"]);
     let list = world.authority.revoke(&[&identity]);
     let client = world.client(vec![identity.certificate]);
-    let now = world.radsec.store.now();
-    assert_eq!(world.radsec.would_admit(&client, now), Ok(()));
+    assert_eq!(world.radsec.would_admit(&client), Ok(()));
     let revoking = tls_revoking(&world.authority, Radius11::Allow, vec![list]);
     world.radsec.reloaded(Some(revoking));
     let revoked = Err((Ended::Untrusted, Refused::Revoked));
-    assert_eq!(world.radsec.would_admit(&client, now), revoked);
+    assert_eq!(world.radsec.would_admit(&client), revoked);
     let other = tls(&Authority::new("The next authority"), Radius11::Allow);
     world.radsec.reloaded(Some(other));
     let untrusted = Err((Ended::Untrusted, Refused::Untrusted));
-    assert_eq!(world.radsec.would_admit(&client, now), untrusted);
+    assert_eq!(world.radsec.would_admit(&client), untrusted);
     world.stop().await;
 }
 
