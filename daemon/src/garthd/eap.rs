@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use garth_radius::client_trust::ClientTrust;
-use garth_radius::eap::{EapServer, EapSettings, Random, TlsSettings};
-use garth_store::Store;
+use garth_radius::eap::{EapServer, EapSettings, Random, TlsSettings, Uptime};
 use tokio::time::MissedTickBehavior;
 
 use super::stop::Stop;
 use super::tls;
-use crate::config;
-use crate::radius;
+use crate::{clock, config};
 
-/// How often is looked for conversations that have expired: packets do it too, where there are any.
-const TICK: Duration = Duration::from_secs(15);
+/// How often conversations are told the time that they age by.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What EAP is spoken with; files are read each time.
 ///
@@ -41,12 +39,15 @@ pub(crate) fn server() -> Arc<EapServer> {
     Arc::new(EapServer::new(Box::new(SystemRandom)))
 }
 
-/// Lets go of conversations that have expired, until the stop.
-pub(super) async fn run(eap: Arc<EapServer>, store: Store, mut stop: Stop) {
+/// Lets conversations age until the stop: by a clock of their own, because the store's stands still while time is held.
+pub(super) async fn run(eap: Arc<EapServer>, mut stop: Stop) {
+    let begin = clock::monotonic();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.unless(tick.tick()).await.is_some() {
-        eap.expire(radius::seconds(&store));
+        let age = clock::monotonic().saturating_duration_since(begin);
+        eap.tick(Uptime(age.as_secs()));
+        eap.expire();
     }
 }
 

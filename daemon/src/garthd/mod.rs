@@ -421,10 +421,9 @@ fn start_tasks(
         clock_watch::run(watched_store, watched_stop).await;
         ("clock watch", Ok(()))
     });
-    let (conversations, its_store, its_stop) =
-        (Arc::clone(&radius.eap), store.clone(), stop.clone());
+    let (conversations, its_stop) = (Arc::clone(&radius.eap), stop.clone());
     essential.spawn(async move {
-        eap::run(conversations, its_store, its_stop).await;
+        eap::run(conversations, its_stop).await;
         ("eap", Ok(()))
     });
     if let config::Gateway::Sandbox(sandbox) = &config.gateway {

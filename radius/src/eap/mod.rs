@@ -1,6 +1,7 @@
 //! EAP in RADIUS: messages in, challenges, keys and verdicts out (RFC 3579, RFC 3748).
 //!
-//! Sans-IO: time is a parameter, randomness is given when the server is made (TLS has its own, from its
+//! Sans-IO: time is a parameter (two of them: certificates go by the date, which may be held; conversations and their
+//! ends age by [`Uptime`], which never is), randomness is given when the server is made (TLS has its own, from its
 //! provider). One [`EapServer`] is shared by all workers; only requests with an EAP-Message touch it.
 //! Methods: PEAP, TTLS, TLS, MSCHAPv2, MD5. With a tunnel the subscriber is who the peer says it is
 //! inside; the identity in the open may be anonymous.
@@ -54,10 +55,16 @@ pub trait Random: Send + Sync {
     fn fill(&self, octets: &mut [u8]);
 }
 
+/// Seconds since any fixed instant, by a clock that is never set nor held.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Uptime(pub u64);
+
 /// The conversations under way at all workers, and how the last ones ended.
 pub struct EapServer {
     sessions: Sessions<Box<Conversation>, Ended>,
     random: Box<dyn Random>,
+    /// The last [`Uptime`] that was told.
+    uptime: AtomicU64,
     alerts: AtomicU64,
 }
 
@@ -77,6 +84,7 @@ struct Accepted {
 
 /// The EAP part of an Access-Request.
 pub(crate) struct EapRequest<'a> {
+    /// What certificates are judged by.
     pub(crate) now: UnixSeconds,
     /// The name of the NAS: a State is worth something to the NAS it was given to.
     pub(crate) nas: &'a Arc<str>,
@@ -122,6 +130,7 @@ impl EapServer {
         Self {
             sessions: Sessions::new(),
             random,
+            uptime: AtomicU64::new(0),
             alerts: AtomicU64::new(0),
         }
     }
@@ -142,9 +151,19 @@ impl EapServer {
         self.alerts.load(Ordering::Relaxed)
     }
 
+    /// Tells the time by which conversations and their ends age. To be called every second or so: between two calls
+    /// nothing ages.
+    pub fn tick(&self, now: Uptime) {
+        self.uptime.store(now.0, Ordering::Relaxed);
+    }
+
     /// Lets go of what has expired. Packets do so too, a little each: this is for when none come.
-    pub fn expire(&self, now: UnixSeconds) {
-        self.sessions.expire(now);
+    pub fn expire(&self) {
+        self.sessions.expire(self.uptime());
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime(self.uptime.load(Ordering::Relaxed))
     }
 
     /// Takes a request that is genuine and not in the duplicate cache. On accept, `profile` is the subscriber's.
@@ -195,7 +214,7 @@ impl EapServer {
             Conversation::begin(settings, identity, request.framed_mtu, context);
         let state: State = context.random();
         self.sessions
-            .insert(state, request.nas, request.now, Box::new(conversation));
+            .insert(state, request.nas, self.uptime(), Box::new(conversation));
         Ok(EapStep::Challenge {
             state: Some(state),
             message,
@@ -218,7 +237,7 @@ impl EapServer {
         let Ok(state) = State::try_from(state) else {
             return unknown();
         };
-        let mut conversation = match self.sessions.take(&state, request.nas, request.now) {
+        let mut conversation = match self.sessions.take(&state, request.nas, self.uptime()) {
             Taken::Session(conversation) => conversation,
             Taken::Ended(ended) if ended.response == request.message => {
                 return EapAnswer {
@@ -259,7 +278,7 @@ impl EapServer {
             verdict,
         };
         let step = ended.step(identifier, context.profile);
-        self.sessions.end(&state, request.nas, request.now, ended);
+        self.sessions.end(&state, request.nas, self.uptime(), ended);
         EapAnswer::new(step)
     }
 }

@@ -14,8 +14,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Uptime;
 use super::shares::Shares;
-use crate::UnixSeconds;
 
 /// The most conversations under way.
 pub const SESSIONS_MAX: usize = 4096;
@@ -71,7 +71,7 @@ impl<T, E> Sessions<T, E> {
     }
 
     /// Keeps a conversation that begins. `state` is random: nobody has it yet.
-    pub(super) fn insert(&self, state: State, nas: &Arc<str>, now: UnixSeconds, session: T) {
+    pub(super) fn insert(&self, state: State, nas: &Arc<str>, now: Uptime, session: T) {
         let mut table = self.lock();
         let expired = table.expire(now, EXPIRED_PER_PACKET_MAX);
         let out = table.under_way.insert(state, nas, now, Some(session));
@@ -84,7 +84,7 @@ impl<T, E> Sessions<T, E> {
     }
 
     /// Takes a conversation out to go on with it.
-    pub(super) fn take(&self, state: &State, nas: &str, now: UnixSeconds) -> Taken<T, E> {
+    pub(super) fn take(&self, state: &State, nas: &str, now: Uptime) -> Taken<T, E> {
         let mut table = self.lock();
         if let Some(session) = table.under_way.get(state, nas, now) {
             return session.take().map_or(Taken::Busy, Taken::Session);
@@ -101,7 +101,7 @@ impl<T, E> Sessions<T, E> {
     }
 
     /// Forgets a conversation, and remembers how it ended.
-    pub(super) fn end(&self, state: &State, nas: &Arc<str>, now: UnixSeconds, ended: E) {
+    pub(super) fn end(&self, state: &State, nas: &Arc<str>, now: Uptime, ended: E) {
         let ended = Arc::new(ended);
         let mut table = self.lock();
         let session = table.under_way.remove(state);
@@ -112,7 +112,7 @@ impl<T, E> Sessions<T, E> {
     }
 
     /// Lets go of all that has expired.
-    pub(super) fn expire(&self, now: UnixSeconds) {
+    pub(super) fn expire(&self, now: Uptime) {
         loop {
             let (sessions, ended) = self.lock().expire(now, EXPIRED_PER_HOLD_MAX);
             if sessions.is_empty() && ended.is_empty() {
@@ -138,7 +138,7 @@ impl<T, E> Sessions<T, E> {
 }
 
 impl<T, E> Table<T, E> {
-    fn expire(&mut self, now: UnixSeconds, count_max: usize) -> (Vec<Option<T>>, Vec<Arc<E>>) {
+    fn expire(&mut self, now: Uptime, count_max: usize) -> (Vec<Option<T>>, Vec<Arc<E>>) {
         let sessions = self.under_way.expire(now, count_max);
         (sessions, self.ended.expire(now, count_max))
     }
@@ -148,10 +148,10 @@ impl<T, E> Table<T, E> {
 mod tests {
     use super::*;
 
-    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+    const NOW: Uptime = Uptime(1_800_000_000);
 
-    fn later(seconds: u64) -> UnixSeconds {
-        UnixSeconds(NOW.0 + seconds)
+    fn later(seconds: u64) -> Uptime {
+        Uptime(NOW.0 + seconds)
     }
 
     fn state(n: usize) -> State {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn clock_that_was_set_back_ends_no_session() {
-        let before = UnixSeconds(NOW.0 - 1_000_000);
+        let before = Uptime(NOW.0 - 1_000_000);
         assert_eq!(with_one().take(&state(1), "a", before), Taken::Session(11));
     }
 

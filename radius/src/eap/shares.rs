@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Uptime;
 use super::sessions::State;
-use crate::UnixSeconds;
 
 /// The table.
 pub(super) struct Shares<V> {
@@ -29,12 +29,12 @@ pub(super) struct Shares<V> {
     entries_max: usize,
     lifetime_seconds: u64,
     /// The latest time it was told.
-    latest: UnixSeconds,
+    latest: Uptime,
 }
 
 struct Entry<V> {
     nas: Arc<str>,
-    since: UnixSeconds,
+    since: Uptime,
     number: u64,
     value: V,
 }
@@ -50,7 +50,7 @@ impl<V> Shares<V> {
             next: 0,
             entries_max,
             lifetime_seconds,
-            latest: UnixSeconds(0),
+            latest: Uptime(0),
         }
     }
 
@@ -59,7 +59,7 @@ impl<V> Shares<V> {
         &mut self,
         state: State,
         nas: &Arc<str>,
-        now: UnixSeconds,
+        now: Uptime,
         value: V,
     ) -> Option<V> {
         let out = match self.remove(&state) {
@@ -81,7 +81,7 @@ impl<V> Shares<V> {
     }
 
     /// The value of a State that was given to this NAS, if it is not too old.
-    pub(super) fn get(&mut self, state: &State, nas: &str, now: UnixSeconds) -> Option<&mut V> {
+    pub(super) fn get(&mut self, state: &State, nas: &str, now: Uptime) -> Option<&mut V> {
         let lifetime_seconds = self.lifetime_seconds;
         let entry = self.entries.get_mut(state)?;
         let is_its = *entry.nas == *nas && !is_expired(entry.since, now, lifetime_seconds);
@@ -101,7 +101,7 @@ impl<V> Shares<V> {
     }
 
     /// Lets go of what has expired, the oldest first and so many at most.
-    pub(super) fn expire(&mut self, now: UnixSeconds, count_max: usize) -> Vec<V> {
+    pub(super) fn expire(&mut self, now: Uptime, count_max: usize) -> Vec<V> {
         self.note(now);
         let mut out = Vec::new();
         while out.len() < count_max {
@@ -124,7 +124,7 @@ impl<V> Shares<V> {
     }
 
     /// A clock that was set back far would keep entries for as long: they begin to live now.
-    fn note(&mut self, now: UnixSeconds) {
+    fn note(&mut self, now: Uptime) {
         let set_back_seconds = self.latest.0.saturating_sub(now.0);
         if set_back_seconds >= self.lifetime_seconds {
             for entry in self.entries.values_mut() {
@@ -161,7 +161,7 @@ impl<V> Shares<V> {
 }
 
 /// A clock that was set back lets nothing expire.
-fn is_expired(since: UnixSeconds, now: UnixSeconds, lifetime_seconds: u64) -> bool {
+fn is_expired(since: Uptime, now: Uptime, lifetime_seconds: u64) -> bool {
     now.0.saturating_sub(since.0) >= lifetime_seconds
 }
 
@@ -173,12 +173,12 @@ mod tests {
 
     use super::*;
 
-    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+    const NOW: Uptime = Uptime(1_800_000_000);
     const LIFETIME: u64 = 60;
     const MAX: usize = 60;
 
-    fn later(seconds: u64) -> UnixSeconds {
-        UnixSeconds(NOW.0 + seconds)
+    fn later(seconds: u64) -> Uptime {
+        Uptime(NOW.0 + seconds)
     }
 
     fn state(n: usize) -> State {
@@ -259,7 +259,7 @@ mod tests {
     fn clock_that_was_set_back_ends_nothing_and_keeps_nothing_for_ever() {
         let mut shares = full_of(1);
         shares.expire(NOW, MAX);
-        let before = |seconds| UnixSeconds(NOW.0 - 1_000_000 + seconds);
+        let before = |seconds| Uptime(NOW.0 - 1_000_000 + seconds);
         assert_eq!(shares.expire(before(0), MAX), []);
         assert!(shares.get(&state(0), "nas-1", before(0)).is_some());
         assert_eq!(shares.expire(before(LIFETIME - 1), MAX), []);

@@ -11,7 +11,7 @@ use garth_radius::certificate::CertificateName;
 use garth_radius::code::Code;
 use garth_radius::crypto::{self, Secret};
 use garth_radius::dialect::Dialect;
-use garth_radius::eap::{ENDED_SECONDS, EapMethod, EapServer, EapSettings, Random};
+use garth_radius::eap::{ENDED_SECONDS, EapMethod, EapServer, EapSettings, Random, Uptime};
 use garth_radius::nas::{MessageAuthenticatorPolicy, Nas};
 use garth_radius::packet::{Encoder, PACKET_LEN_MAX, Packet};
 use garth_radius::radius11::Translator;
@@ -209,7 +209,8 @@ fn n5_lost_accept_is_the_same_octets_when_the_duplicate_cache_has_forgotten_it()
         let last = logged_in(&mut carrier, &mut server);
         let (outcome, accept) = carrier.carry(&mut server, NOW, &last);
         assert_eq!(outcome, Outcome::AcceptFull, "{transport:?}");
-        for now in [NOW, LATER] {
+        for (now, uptime) in [(NOW, 0), (LATER, ENDED_SECONDS - 1)] {
+            eap.tick(Uptime(uptime));
             let (verdict, again) = carrier.send(&mut server, now, &last);
             let Verdict::Reply { outcome, .. } = verdict else {
                 panic!("{verdict:?}");
@@ -221,6 +222,7 @@ fn n5_lost_accept_is_the_same_octets_when_the_duplicate_cache_has_forgotten_it()
             );
         }
         let over = UnixSeconds(NOW.0 + 2 * ENDED_SECONDS);
+        eap.tick(Uptime(ENDED_SECONDS));
         let (outcome, _) = carrier.carry(&mut server, over, &last);
         assert_eq!(outcome, Outcome::Reject(RejectReason::EapStateUnknown));
     }

@@ -2,7 +2,6 @@
 
 use super::peer::{Peer, pap};
 use super::support::*;
-use crate::UnixSeconds;
 use crate::authentication::Grant;
 use crate::directory::Access;
 use crate::eap::packet::Type;
@@ -10,7 +9,7 @@ use crate::eap::{ENDED_SECONDS, EapMethod, EapStep};
 use crate::reason::RejectReason;
 
 fn later(lab: &mut Lab, seconds: u64) {
-    lab.now = UnixSeconds(lab.now.0 + seconds);
+    lab.uptime += seconds;
 }
 
 #[test]

@@ -229,6 +229,30 @@ fn conversation_begins_with_an_identity_alone() {
     }
 }
 
+/// Time that is held, or a clock that has jumped, is the business of certificates.
+#[test]
+fn conversation_ages_by_uptime_whatever_the_date_is() {
+    for (date, uptime, accepted) in [
+        (NOW.0 + 1_000_000, LIFETIME_SECONDS - 1, true),
+        (NOW.0 - 1_000_000, LIFETIME_SECONDS - 1, true),
+        (NOW.0, LIFETIME_SECONDS, false),
+    ] {
+        let mut lab = Lab::new(&[EapMethod::Md5]);
+        let request = lab.begin("bruno");
+        lab.now = UnixSeconds(date);
+        lab.uptime += uptime;
+        let data = md5(request[1], &request[5..], PASSWORD);
+        let end = lab.end(&response(request[1], Type::MD5_CHALLENGE, &data));
+        assert_eq!(
+            end == End::Accept(Grant::Full, None),
+            accepted,
+            "{date} {uptime}"
+        );
+        lab.server.expire();
+        assert_eq!(lab.server.sessions(), 0, "over, or let go");
+    }
+}
+
 #[test]
 fn unknown_expired_or_foreign_state_is_rejected() {
     let answer = |request: &[u8]| {
@@ -237,17 +261,17 @@ fn unknown_expired_or_foreign_state_is_rejected() {
     };
     let spoil: [fn(&mut Lab); 3] = [
         |lab| lab.state = Some([7; 16]),
-        |lab| lab.now = UnixSeconds(NOW.0 + LIFETIME_SECONDS),
+        |lab| lab.uptime += LIFETIME_SECONDS,
         |lab| lab.nas = "pppoe-2".into(),
     ];
     for spoil in spoil {
         let mut lab = Lab::new(&[EapMethod::Md5]);
         let request = lab.begin("bruno");
-        let (state, nas) = (lab.state, lab.nas.clone());
+        let (state, nas, uptime) = (lab.state, lab.nas.clone(), lab.uptime);
         spoil(&mut lab);
         let end = lab.end(&answer(&request));
         assert_eq!(end, End::Reject(RejectReason::EapStateUnknown));
-        (lab.state, lab.nas, lab.now) = (state, nas, NOW);
+        (lab.state, lab.nas, lab.uptime) = (state, nas, uptime);
         assert_eq!(lab.end(&answer(&request)), End::Accept(Grant::Full, None));
         // It was good for one login.
         let mut other = answer(&request);

@@ -18,7 +18,7 @@ use crate::directory::{Access, Credential, Profile};
 use crate::eap::packet::{self, Code, Packet, Type};
 use crate::eap::{
     EapAnswer, EapMethod, EapRequest, EapServer, EapSettings, EapStep, Random, State, Subscribers,
-    TlsPolicy, TlsSettings, TlsVersion,
+    TlsPolicy, TlsSettings, TlsVersion, Uptime,
 };
 use crate::mschap::NtHash;
 use crate::reason::RejectReason;
@@ -190,6 +190,8 @@ pub(super) struct Lab {
     pub(super) people: People,
     pub(super) nas: Arc<str>,
     pub(super) now: UnixSeconds,
+    /// What conversations age by.
+    pub(super) uptime: u64,
     pub(super) framed_mtu: Option<u32>,
     pub(super) state: Option<State>,
     pub(super) profile: Profile,
@@ -216,6 +218,7 @@ impl Lab {
             people: People::new(),
             nas: "pppoe-1".into(),
             now: NOW,
+            uptime: 1_000,
             framed_mtu: None,
             state: None,
             profile: Profile::default(),
@@ -233,6 +236,7 @@ impl Lab {
             framed_mtu: self.framed_mtu,
         };
         self.profile = Profile::default();
+        self.server.tick(Uptime(self.uptime));
         let EapAnswer { step, repeated } =
             self.server
                 .step(&self.settings, &request, &self.people, &mut self.profile);
