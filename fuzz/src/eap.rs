@@ -11,6 +11,7 @@ use garth_radius::UnixSeconds;
 use garth_radius::eap::{EapMethod, EapServer, EapSettings, Random, TlsPolicy, TlsSettings};
 use garth_radius::packet::PACKET_LEN_MAX;
 use garth_radius::server::{ReplyBuffer, Server, Verdict};
+use md5::{Digest, Md5};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::wire::{self, Request, attribute, code};
@@ -22,6 +23,10 @@ const ROUNDS_MAX: usize = 24;
 pub(crate) const SERVER_NAME: &str = "eap.isp.example";
 /// The value of State (RFC 2865 section 5.24).
 const STATE: u8 = 24;
+/// Vendor-Specific, and what Microsoft has there for keys (RFC 2548).
+const VENDOR_SPECIFIC: u8 = 26;
+const MPPE_SEND_KEY: u8 = 16;
+const MPPE_RECV_KEY: u8 = 17;
 /// The input is mended: code, identifier and length of each message are what is due.
 const MENDED: u8 = 1;
 
@@ -119,6 +124,8 @@ pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(crate) struct Talk {
     number: u64,
     state: Option<Vec<u8>>,
+    /// The State that went with the message that ended it.
+    ended: Option<Vec<u8>>,
     /// The identifier of the last EAP request.
     pub(crate) identifier: u8,
 }
@@ -129,6 +136,8 @@ pub(crate) struct Told {
     code: u8,
     /// A whole EAP packet.
     pub(crate) message: Vec<u8>,
+    /// For the NAS, in the clear.
+    pub(crate) keys: Vec<Vec<u8>>,
 }
 
 impl Told {
@@ -179,7 +188,19 @@ impl Talk {
         };
         let reply = &reply[..len];
         assert_reply_is_right(reply, &octets, nas.secret);
-        Some(self.hears(reply, !message.is_empty()))
+        let mut told = self.hears(reply, !message.is_empty());
+        let authenticator = wire::authenticator(&octets);
+        told.keys = keys(reply, nas.secret, &authenticator);
+        Some(told)
+    }
+
+    /// Says a message with the State of the one that ended the conversation.
+    pub(crate) fn again(&mut self, server: &mut Server, message: &[u8]) -> Option<Told> {
+        self.state.clone_from(&self.ended);
+        let ended = self.ended.clone();
+        let told = self.round(server, message);
+        self.ended = ended;
+        told
     }
 
     /// By the code alone: what was said before has the outcome of a duplicate.
@@ -187,6 +208,7 @@ impl Talk {
         let told = Told {
             code: reply[0],
             message: wire::values(reply, attribute::EAP_MESSAGE).concat(),
+            keys: Vec::new(),
         };
         let message = &told.message;
         if told.is_challenge() {
@@ -205,7 +227,29 @@ impl Talk {
             assert_eq!(told.code, code::ACCESS_REJECT);
             assert!(!spoke_eap || message.first() == Some(&EAP_FAILURE));
         }
-        self.state = None;
+        self.ended = self.state.take();
         told
     }
+}
+
+/// The values of MS-MPPE-Send-Key and MS-MPPE-Recv-Key, in the clear (RFC 2548 section 2.4.2).
+fn keys(reply: &[u8], secret: &[u8], authenticator: &[u8]) -> Vec<Vec<u8>> {
+    const MICROSOFT: [u8; 4] = [0, 0, 1, 55];
+    let mut keys = Vec::new();
+    for value in wire::values(reply, VENDOR_SPECIFIC) {
+        let Some([MPPE_SEND_KEY | MPPE_RECV_KEY, _, salt @ ..]) = value.strip_prefix(&MICROSOFT)
+        else {
+            continue;
+        };
+        let (salt, hidden) = salt.split_at(2);
+        let mut before = [authenticator, salt].concat();
+        let mut clear = Vec::new();
+        for part in hidden.chunks(16) {
+            let pad = Md5::digest([secret, &before].concat());
+            clear.extend(part.iter().zip(pad).map(|(octet, pad)| octet ^ pad));
+            before = part.to_vec();
+        }
+        keys.push(clear);
+    }
+    keys
 }

@@ -9,10 +9,11 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use garth_radius::eap::{EapMethod, EapSettings};
+use garth_radius::server::Server;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use rustls_pki_types::CertificateDer;
 
-use crate::eap::{self, EAP_RESPONSE, SERVER_NAME, Talk};
+use crate::eap::{self, EAP_RESPONSE, SERVER_NAME, Talk, Told};
 use crate::ms_chap;
 
 /// The most rounds inside one tunnel that are looked at.
@@ -23,6 +24,8 @@ const SAID_LEN_MAX: usize = 2000;
 const IS_PEAP: u8 = 1;
 /// How: TLS 1.3, or else TLS 1.2.
 const IS_TLS13: u8 = 2;
+/// How: the message that ended it is said again, as it was and with another last octet.
+const AGAIN: u8 = 4;
 /// Say what is right, and the rest of this.
 pub(crate) const HONEST: u8 = 0xff;
 
@@ -73,7 +76,8 @@ thread_local! {
         RefCell::new([EapMethod::Ttls, EapMethod::Peap].map(Offer::new));
 }
 
-/// Whoever has not said something that is made of the password is not let in; and every reply is right.
+/// Whoever has not said something that is made of the password is not let in; every reply is right; and an end that is
+/// asked for again is the same, with the same keys, and no Accept for whatever else is said in its place.
 ///
 /// # Panics
 /// When a promise is broken.
@@ -85,7 +89,12 @@ pub fn check(input: &[u8]) {
         let offer = &offers[usize::from(how & IS_PEAP != 0)];
         let client = Arc::clone(&offer.clients[usize::from(how & IS_TLS13 != 0)]);
         let mut peer = Peer::new(how & IS_PEAP != 0, client);
-        let accepted = talk(&mut peer, Arc::clone(&offer.settings), rest);
+        let accepted = talk(
+            &mut peer,
+            Arc::clone(&offer.settings),
+            how & AGAIN != 0,
+            rest,
+        );
         (accepted, peer.honest)
     });
     assert!(
@@ -95,7 +104,7 @@ pub fn check(input: &[u8]) {
 }
 
 /// Whether the conversation ends in an Access-Accept.
-fn talk(peer: &mut Peer, settings: Arc<EapSettings>, input: &[u8]) -> bool {
+fn talk(peer: &mut Peer, settings: Arc<EapSettings>, is_asked_again: bool, input: &[u8]) -> bool {
     let (mut server, _) = eap::server(settings);
     let mut talk = Talk::default();
     let mut says = eap::messages(input).take(ROUNDS_MAX);
@@ -105,6 +114,9 @@ fn talk(peer: &mut Peer, settings: Arc<EapSettings>, input: &[u8]) -> bool {
             return false;
         };
         if !told.is_challenge() {
+            if is_asked_again {
+                ask_again(&mut talk, &mut server, &message, &told);
+            }
             return told.is_accept();
         }
         let Some(data) = told
@@ -116,6 +128,26 @@ fn talk(peer: &mut Peer, settings: Arc<EapSettings>, input: &[u8]) -> bool {
         };
         message = packet(talk.identifier, &[&[peer.kind], &data[..]].concat());
     }
+}
+
+fn ask_again(talk: &mut Talk, server: &mut Server, message: &[u8], told: &Told) {
+    let again = talk.again(server, message).expect("it is remembered");
+    assert!(
+        !told.is_accept() || told.keys.len() == 2,
+        "an Accept has both keys"
+    );
+    assert_eq!(again.is_accept(), told.is_accept());
+    assert_eq!(again.message, told.message);
+    assert_eq!(again.keys, told.keys);
+    let mut other = message.to_vec();
+    if let Some(last) = other.last_mut() {
+        *last ^= 1;
+    }
+    let other = talk.again(server, &other);
+    assert!(
+        other.is_none_or(|other| !other.is_accept()),
+        "somebody is let in by the end of another conversation"
+    );
 }
 
 fn packet(identifier: u8, data: &[u8]) -> Vec<u8> {
@@ -262,11 +294,11 @@ pub(crate) fn conversations() -> Vec<(&'static str, u8, Vec<Vec<u8>>)> {
     let ttls_ms_chap2 = vec![vec![HONEST, 1], vec![]];
     let wrong = vec![[avp(0, 1, NAME), avp(0, 2, b"looking-glass")].concat()];
     vec![
-        ("peap-tls12", IS_PEAP, peap.clone()),
-        ("peap-tls13", IS_PEAP | IS_TLS13, peap),
-        ("ttls-pap", 0, ttls_pap),
+        ("peap-tls12", IS_PEAP | AGAIN, peap.clone()),
+        ("peap-tls13", IS_PEAP | IS_TLS13 | AGAIN, peap),
+        ("ttls-pap", AGAIN, ttls_pap),
         ("ttls-ms-chap2", IS_TLS13, ttls_ms_chap2),
-        ("ttls-wrong", IS_TLS13, wrong),
+        ("ttls-wrong", IS_TLS13 | AGAIN, wrong),
     ]
 }
 
@@ -294,7 +326,12 @@ mod tests {
                 let client = Arc::clone(&offer.clients[usize::from(how & IS_TLS13 != 0)]);
                 let mut peer = Peer::new(how & IS_PEAP != 0, client);
                 let settings = Arc::clone(&offer.settings);
-                talk(&mut peer, settings, &input(how, &says)[1..])
+                talk(
+                    &mut peer,
+                    settings,
+                    how & AGAIN != 0,
+                    &input(how, &says)[1..],
+                )
             });
             assert_eq!(accepted, name != "ttls-wrong", "{name}");
         }
