@@ -130,6 +130,23 @@ impl Namespace {
         })
     }
 
+    /// Whether somebody listens at that UDP port of IPv4. Asked of the kernel: who tried the port by taking it could take
+    /// it from the one that is awaited.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace cannot be entered, or its sockets cannot be read.
+    pub fn has_udp(&self, port: u16) -> Result<bool> {
+        let table = self.enter(|| fs::read_to_string("/proc/thread-self/net/udp"))?;
+        let table = table.context("reading the sockets of a namespace")?;
+        let end = format!(":{port:04X}");
+        let mut local = table
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().nth(1));
+        Ok(local.any(|address| address.ends_with(&end)))
+    }
+
     fn etc(&self) -> PathBuf {
         Path::new(NETNS_ETC).join(&self.name)
     }

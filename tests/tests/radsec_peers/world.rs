@@ -1,7 +1,6 @@
 //! A lab with RadSec, and the proxies in front of it.
 
 use std::fs::{self, File};
-use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -153,10 +152,8 @@ impl World {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         let process = Process::start("radsecproxy", &mut command).unwrap();
-        // It listens once nobody else can.
         wait_for("radsecproxy", LONG, || {
-            let bound = router.enter(|| UdpSocket::bind(("127.0.0.1", PROXY_PORT)));
-            bound.unwrap().err()
+            router.has_udp(PROXY_PORT).unwrap().then_some(())
         })
         .unwrap();
         process
@@ -185,8 +182,7 @@ impl World {
             .stderr(log);
         let process = Process::start("freeradius", &mut command).unwrap();
         wait_for("freeradius", LONG, || {
-            let bound = router.enter(|| UdpSocket::bind(("127.0.0.1", PROXY_PORT)));
-            bound.unwrap().err()
+            router.has_udp(PROXY_PORT).unwrap().then_some(())
         })
         .unwrap_or_else(|error| {
             let said = fs::read_to_string(path("radiusd.log")).unwrap_or_default();
