@@ -74,7 +74,7 @@ pub(crate) fn file(path: &Path, options: &Options) -> Result<Database, OpenError
     unfinished.push(UNFINISHED);
     let unfinished = Path::new(&unfinished);
     if path.try_exists().map_err(OpenError::File)? {
-        remove_leftover(unfinished).map_err(OpenError::File)?;
+        settle_name(unfinished, path).map_err(OpenError::File)?;
     } else {
         let file = OpenOptions::new()
             .read(true)
